@@ -1,0 +1,136 @@
+"""The arithmetic of the benchmark: sums, ratios and percentiles over pairs of runs.  Knows no model and no screen."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rest_lsp.bench.cases import KINDS
+from rest_lsp.bench.results import Pair, Run, Setting
+from rest_lsp.errors import RestLspError
+
+SLOWEST_PERCENT = 5
+
+
+@dataclass(frozen=True)
+class ModeSummary:
+    """Sums over the runs of one mode; ratios are 0 where nothing was measured."""
+
+    ms_per_token: float
+    tokens: int
+    forwards: int
+    tokens_per_forward: float
+    nodes_per_step: float
+    prefill_ms: float
+    decode_ms: float
+    retrieval_ms: float
+    accepted_by_source: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One group of cases.
+
+    Cases that loop count for equality and not for speed.  `speedup` is the ratio of the sums; `speedup_p05` the 5th
+    percentile over cases, `speedup_slowest` the ratio of the sums over the slowest 5 % of them (at least one).
+    """
+
+    cases: int
+    looped: int
+    plain: ModeSummary
+    rest: ModeSummary
+    speedup: float
+    speedup_p05: float
+    speedup_slowest: float
+    mismatches: int
+
+    def to_json(self) -> dict[str, Any]:
+        """`mismatches` counts tokens."""
+        row = asdict(self)
+        modes = {"plain": row.pop("plain"), "rest": row.pop("rest")}
+        return {"modes": modes, "identical": self.mismatches == 0, **row}
+
+
+def summarise(pairs: Sequence[Pair]) -> Summary:
+    """Any number of pairs, of any kinds; none give zeros."""
+    timed = [pair for pair in pairs if not pair.looped]
+    by_speed = sorted(timed, key=lambda pair: pair.speedup)
+    slowest = by_speed[: max(1, round(len(timed) * SLOWEST_PERCENT / 100))]
+    speedups = [pair.speedup for pair in by_speed]
+    return Summary(
+        cases=len(pairs),
+        looped=len(pairs) - len(timed),
+        plain=_mode([pair.plain for pair in timed]),
+        rest=_mode([pair.rest for pair in timed]),
+        speedup=_speedup(timed),
+        speedup_p05=float(np.percentile(speedups, SLOWEST_PERCENT)) if speedups else 0.0,
+        speedup_slowest=_speedup(slowest),
+        mismatches=sum(pair.differing_tokens for pair in pairs),
+    )
+
+
+def by_kind(pairs: Sequence[Pair]) -> dict[str, Summary]:
+    """A summary for each kind that occurs, and one for block and body holes together when both do."""
+    groups = {kind: [pair for pair in pairs if pair.case.kind == kind] for kind in KINDS}
+    groups = {kind: group for kind, group in groups.items() if group}
+    return {kind: summarise(group) for kind, group in groups.items()}
+
+
+def several_lines(pairs: Sequence[Pair]) -> Summary:
+    """Block and body holes together."""
+    return summarise([pair for pair in pairs if pair.case.kind != "line"])
+
+
+def report_json(setting: Setting, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """The whole report: the setting, a row per case and mode, the summary, also by kind, and every mismatch."""
+    kinds = {kind: summary.to_json() for kind, summary in by_kind(pairs).items()}
+    kinds["block_and_body"] = several_lines(pairs).to_json()
+    return {
+        **setting.to_json(),
+        "cases": [row for pair in pairs for row in pair.to_json()],
+        "summary": {**summarise(pairs).to_json(), "kinds": kinds},
+        "mismatches": [pair.mismatch._asdict() for pair in pairs if pair.mismatch],
+    }
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    """Raises RestLspError when the file cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        message = f"The report cannot be written to {path}: {error.strerror or error}."
+        raise RestLspError(message, "Choose another place with --json.") from error
+
+
+def _mode(runs: Sequence[Run]) -> ModeSummary:
+    tokens, forwards = sum(len(run.tokens) for run in runs), sum(run.forwards for run in runs)
+    accepted: Counter[str] = Counter()
+    for run in runs:
+        accepted.update(run.accepted)
+    decode_ms = sum(run.decode_ms for run in runs)
+    return ModeSummary(
+        ms_per_token=_ratio(decode_ms, tokens),
+        tokens=tokens,
+        forwards=forwards,
+        tokens_per_forward=_ratio(tokens, forwards),
+        nodes_per_step=_ratio(sum(run.drafted for run in runs), forwards),
+        prefill_ms=sum(run.prefill_ms for run in runs),
+        decode_ms=decode_ms,
+        retrieval_ms=sum(run.retrieval_ms for run in runs),
+        accepted_by_source=dict(accepted.most_common()),
+    )
+
+
+def _speedup(pairs: Sequence[Pair]) -> float:
+    return _ratio(sum(pair.plain.decode_ms for pair in pairs), sum(pair.rest.decode_ms for pair in pairs))
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator else 0.0

@@ -1,0 +1,78 @@
+"""The report as a table for people.  Knows what was measured, not how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from rest_lsp.bench.results import Pair, Setting
+from rest_lsp.bench.summary import Summary, by_kind, several_lines, summarise
+
+COLUMNS = (
+    "cases",
+    "tokens",
+    "plain ms/token",
+    "drafted ms/token",
+    "speed-up",
+    "slowest 5 %",
+    "tokens/pass",
+    "nodes/pass",
+)
+
+
+def print_report(console: Console, setting: Setting, pairs: Sequence[Pair]) -> None:
+    """The table by kind, then what it ran on, and what did not go as it should."""
+    console.print(report_table(setting, pairs))
+    total = summarise(pairs)
+    floor = setting.memory_floor_ms
+    console.print(
+        f"Memory floor {floor:.1f} ms per token; plain decoding takes {total.plain.ms_per_token / floor:.2f} × that."
+    )
+    accepted = ", ".join(f"{source} {count}" for source, count in total.rest.accepted_by_source.items()) or "none"
+    console.print(f"Accepted draft tokens by source: {accepted}.", highlight=False)
+    if total.looped:
+        console.print(f"{total.looped} outputs repeat themselves; they count for equality and not for speed.")
+    print_equality(console, pairs)
+
+
+def print_equality(console: Console, pairs: Sequence[Pair]) -> None:
+    """One line when everything is equal, else one for each case that is not."""
+    total = summarise(pairs)
+    n_tokens = sum(len(pair.plain.tokens) for pair in pairs)
+    if not total.mismatches:
+        message = f"All {n_tokens} tokens of {total.cases} cases are the same with and without drafts."
+        console.print(message, style="green")
+    for mismatch in (pair.mismatch for pair in pairs):
+        if mismatch:
+            change = f"from token {mismatch.position} on: {mismatch.plain} became {mismatch.rest}"
+            console.print(f"{mismatch.id} differs {change}.", style="red", markup=False)
+
+
+def report_table(setting: Setting, pairs: Sequence[Pair]) -> Table:
+    """One row per kind, then block and body together, then all."""
+    where = f"{setting.model} {setting.dtype} on {setting.device}, {setting.threads} threads"
+    table = Table(title=f"{where}, {setting.workload}, {setting.budget}")
+    table.add_column("holes")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for kind, summary in by_kind(pairs).items():
+        table.add_row(kind, *_cells(summary))
+    table.add_section()
+    table.add_row("block and body", *_cells(several_lines(pairs)))
+    table.add_row("all", *_cells(summarise(pairs)), style="bold")
+    return table
+
+
+def _cells(summary: Summary) -> list[str]:
+    return [
+        str(summary.cases),
+        str(summary.plain.tokens),
+        f"{summary.plain.ms_per_token:.1f}",
+        f"{summary.rest.ms_per_token:.1f}",
+        f"{summary.speedup:.2f} ×",
+        f"{summary.speedup_p05:.2f} ×",
+        f"{summary.rest.tokens_per_forward:.2f}",
+        f"{summary.rest.nodes_per_step:.1f}",
+    ]
