@@ -1,0 +1,23 @@
+"""How long work on model files reports its progress.  Knows nothing about bars or terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """`done` of `total` units of one stage ("download", "verify", "convert"); `total` is 0 when it is not known."""
+
+    stage: str
+    done: int
+    total: int
+    unit: str
+
+
+Progress = Callable[[ProgressEvent], None]
+
+
+def silent(event: ProgressEvent) -> None:
+    """Report to nobody."""
