@@ -33,7 +33,8 @@ def print_report(console: Console, setting: Setting, pairs: Sequence[Pair]) -> N
     accepted = ", ".join(f"{source} {count}" for source, count in total.rest.accepted_by_source.items()) or "none"
     console.print(f"Accepted draft tokens by source: {accepted}.", highlight=False)
     if total.looped:
-        console.print(f"{total.looped} outputs repeat themselves; they count for equality and not for speed.")
+        loops = f"{total.looped} of {total.cases} outputs repeat themselves"
+        console.print(f"{loops}; they count for equality and not for speed.")
     print_equality(console, pairs)
 
 
