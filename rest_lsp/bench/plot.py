@@ -56,7 +56,7 @@ def _caption(setting: Setting) -> str:
 
 
 def _draw_speedups(axes: Axes, pairs: Sequence[Pair]) -> None:
-    timed = sorted((pair for pair in pairs if not pair.looped), key=lambda pair: pair.speedup)
+    timed = sorted((pair for pair in pairs if pair.is_timed), key=lambda pair: pair.speedup)
     for kind, summary in by_kind(pairs).items():
         places = [index for index, pair in enumerate(timed) if pair.case.kind == kind]
         label = f"{kind}: {summary.speedup:.2f} × over {len(places)} cases"

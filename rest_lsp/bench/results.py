@@ -77,6 +77,11 @@ class Pair:
         return self.plain.looped or self.rest.looped
 
     @property
+    def is_timed(self) -> bool:
+        """Whether it counts for speed: not when it loops, nor when no forward pass was needed."""
+        return not self.looped and min(self.plain.forwards, self.rest.forwards) > 0
+
+    @property
     def mismatch(self) -> Mismatch | None:
         plain, rest = self.plain.tokens, self.rest.tokens
         if plain == rest:

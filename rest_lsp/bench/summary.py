@@ -59,13 +59,13 @@ class Summary:
 
 def summarise(pairs: Sequence[Pair]) -> Summary:
     """Any number of pairs, of any kinds; none give zeros."""
-    timed = [pair for pair in pairs if not pair.looped]
+    timed = [pair for pair in pairs if pair.is_timed]
     by_speed = sorted(timed, key=lambda pair: pair.speedup)
     slowest = by_speed[: max(1, round(len(timed) * SLOWEST_PERCENT / 100))]
     speedups = [pair.speedup for pair in by_speed]
     return Summary(
         cases=len(pairs),
-        looped=len(pairs) - len(timed),
+        looped=sum(pair.looped for pair in pairs),
         plain=_mode([pair.plain for pair in timed]),
         rest=_mode([pair.rest for pair in timed]),
         speedup=_speedup(timed),
