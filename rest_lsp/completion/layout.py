@@ -1,0 +1,62 @@
+"""What lines of code look like, without a parser: indentation, openers and closers.  Knows nothing about requests."""
+
+from __future__ import annotations
+
+import re
+
+TAB_WIDTH = 4
+OPENING = "([{"
+CLOSING = ")]}"
+COLON_BLOCKS = frozenset({"", "python", "yaml", "nim", "gdscript", "cython", "starlark", "coffeescript"})
+"""Languages in which a colon at the end of a line opens a block; "" because an unknown language may be one of them."""
+
+_COMMENT = re.compile(r"\s*(#|//|--|\*|/\*|;;)")
+_CLOSING_LINE = re.compile(r"\s*([)\]}]+[)\]};,]*|end[;,)]*|</[\w.:-]+>)\s*$")
+_DEFINITION = re.compile(
+    r"\s*(@|(export\s+|pub\s+|public\s+|private\s+|protected\s+|static\s+|abstract\s+|async\s+)*"
+    r"(def|class|function|func|fn|impl|struct|enum|trait|interface|module|namespace)\b)"
+)
+
+
+def indent_width(line: str) -> int:
+    """Columns of leading blanks, a tab counting up to the next multiple of `TAB_WIDTH`."""
+    blanks = line[: len(line) - len(line.lstrip(" \t"))]
+    return len(blanks.expandtabs(TAB_WIDTH))
+
+
+def opens_block(line: str, language: str = "") -> bool:
+    """Whether a block or bracket begins at the end of `line`."""
+    code = line.rstrip()
+    if not code or _COMMENT.match(code):
+        return False
+    return code[-1] in OPENING or code.endswith("=>") or (code[-1] == ":" and language in COLON_BLOCKS)
+
+
+def closes_block(line: str) -> bool:
+    """Whether `line` does nothing but close a block: brackets, "end", a closing tag."""
+    return _CLOSING_LINE.match(line) is not None
+
+
+def may_close_block(start: str) -> bool:
+    """Whether a line that begins with `start` could still turn out to close a block."""
+    code = start.strip()
+    return code[:1] in tuple(CLOSING) or "end".startswith(code[:3]) or code.startswith("</")
+
+
+def begins_definition(line: str) -> bool:
+    """Whether `line` starts a function, class or the like (a decorator counts)."""
+    return _DEFINITION.match(line) is not None
+
+
+def unmatched_closers(text: str) -> list[int]:
+    """Indices of the closing brackets in `text` whose opening one stands before it."""
+    depth, found = 0, []
+    for index, char in enumerate(text):
+        if char in OPENING:
+            depth += 1
+        elif char in CLOSING:
+            if depth == 0:
+                found.append(index)
+            else:
+                depth -= 1
+    return found

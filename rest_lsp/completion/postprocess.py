@@ -1,0 +1,190 @@
+"""From what the model wrote to what is worth showing: small pure functions text -> text, applied in order.
+
+Each one adds or removes blanks anywhere, or other text from the end, and nothing else: a token's place survives (see
+provenance).  Knows nothing about tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+
+from rest_lsp.completion.layout import CLOSING, indent_width, opens_block, unmatched_closers
+from rest_lsp.completion.snapshot import Snapshot
+
+QUOTES = "\"'`"
+MIN_REPEATED_LINE = 8
+"""A shorter line ("}", "pass") may come twice in a row for good reason."""
+
+Rule = Callable[[str, Snapshot], str]
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """`text`, with the document's line ends, replaces the first `n_replaced` characters behind the cursor."""
+
+    text: str
+    n_replaced: int
+
+
+def postprocess(text: str, snapshot: Snapshot) -> Insertion:
+    """Apply all rules; an empty text means that there is nothing to show."""
+    for rule in RULES:
+        text = rule(text, snapshot)
+    return Insertion(text.replace("\n", snapshot.line_end), _n_replaced(text, snapshot))
+
+
+def drop_leading_blank_lines(text: str, snapshot: Snapshot) -> str:
+    """A blank line below the cursor's is not asked for; on a blank line the first text belongs right here."""
+    lines = text.split("\n")
+    n_blank = len(list(takewhile(lambda line: not line.strip(), lines)))
+    if n_blank == len(lines):
+        return ""
+    if n_blank == 0:
+        return text
+    if snapshot.line_before.strip():
+        return "\n".join(["", *lines[n_blank:]])
+    missing = indent_width(lines[n_blank]) - indent_width(snapshot.line_before)
+    return "\n".join([" " * max(0, missing) + lines[n_blank].lstrip(), *lines[n_blank + 1 :]])
+
+
+def drop_repeated_indent(text: str, snapshot: Snapshot) -> str:
+    """The model may write the line's indentation once more, although the cursor stands behind it."""
+    first, newline, rest = text.partition("\n")
+    extra = len(first) - len(first.lstrip(" \t"))
+    if snapshot.line_before.strip() or not snapshot.line_before or not extra:
+        return text
+    above = next((line for line in reversed(snapshot.before.split("\n")[:-1]) if line.strip()), "")
+    expected = indent_width(above)
+    if opens_block(above, snapshot.language) or indent_width(snapshot.line_before) > expected:
+        return text
+    surplus = indent_width(snapshot.line_before + first) - max(expected, indent_width(snapshot.line_before))
+    return text if surplus <= 0 else first.lstrip(" \t") + newline + rest
+
+
+def match_indent_style(text: str, snapshot: Snapshot) -> str:
+    """Tabs in a document that indents with tabs, spaces in one that does not."""
+    style = _indent_style(snapshot)
+    if style is None:
+        return text
+    first, *others = text.split("\n")
+    if not snapshot.line_before.strip():
+        first = _convert_indent(first, style)
+    return "\n".join([first, *(_convert_indent(line, style) for line in others)])
+
+
+def drop_suffix_on_line(text: str, snapshot: Snapshot) -> str:
+    """What the rest of the line already says is not said again."""
+    rest = snapshot.line_after.rstrip()
+    if not rest.strip() or "\n" in text:
+        return text
+    for ending in (rest, rest.lstrip()):
+        if text.rstrip().endswith(ending):
+            return text.rstrip()[: -len(ending)]
+    return text
+
+
+def drop_closers_on_line(text: str, snapshot: Snapshot) -> str:
+    """Closers at the end of the text that open nothing in it and that the rest of the line begins with."""
+    rest = snapshot.line_after
+    if "\n" in text or not rest.strip():
+        return text
+    surplus = set(unmatched_closers(text))
+    for length in range(min(len(text), len(rest)), 0, -1):
+        start = len(text) - length
+        if text.endswith(rest[:length]) and all(i in surplus or text[i] in ";, " for i in range(start, len(text))):
+            return text[:start] if rest[:length].strip() else text
+    if text[-1:] in tuple(QUOTES) and rest.startswith(text[-1]) and text.count(text[-1]) % 2 == 1:
+        return text[:-1]
+    return text
+
+
+def drop_lines_below(text: str, snapshot: Snapshot) -> str:
+    """Lines at the end that already stand below the cursor."""
+    below = [line.strip() for line in snapshot.lines_below if line.strip()]
+    if snapshot.line_after.strip() or not below:
+        return text
+    lines = text.split("\n")
+    for start in range(len(lines)):
+        first = snapshot.line_before + lines[0] if start == 0 else lines[start]
+        ending = [line.strip() for line in [first, *lines[start + 1 :]] if line.strip()]
+        if ending and ending == below[: len(ending)] and _is_same_place(first, snapshot):
+            return "\n".join(lines[:start])
+    return text
+
+
+def drop_repeated_lines(text: str, snapshot: Snapshot) -> str:
+    """A line at the end that says the same as the one above it."""
+    lines = text.rstrip().split("\n")
+    while len(lines) > 1 and len(lines[-1].strip()) >= MIN_REPEATED_LINE and lines[-1] == _line(lines, -2, snapshot):
+        lines.pop()
+    return "\n".join(lines) if len(lines) < len(text.rstrip().split("\n")) else text
+
+
+def drop_trailing_blanks(text: str, snapshot: Snapshot) -> str:
+    """Blanks at line ends and blank lines at the end; a blank that the rest of the line needs stays."""
+    lines = text.split("\n")
+    lines = [line.rstrip() for line in lines[:-1]] + [lines[-1] if snapshot.line_after.strip() else lines[-1].rstrip()]
+    while len(lines) > 1 and not lines[-1].strip():
+        lines.pop()
+    return "\n".join(lines)
+
+
+def drop_blank_text(text: str, _snapshot: Snapshot) -> str:
+    """Blanks alone are no suggestion."""
+    return text if text.strip() else ""
+
+
+RULES: tuple[Rule, ...] = (
+    drop_leading_blank_lines,
+    drop_repeated_indent,
+    match_indent_style,
+    drop_suffix_on_line,
+    drop_closers_on_line,
+    drop_lines_below,
+    drop_repeated_lines,
+    drop_trailing_blanks,
+    drop_blank_text,
+)
+
+
+def _n_replaced(text: str, snapshot: Snapshot) -> int:
+    """How many closers behind the cursor the text writes itself, so that they must give way ("a):" before ")")."""
+    rest = snapshot.line_after
+    written = [text[index] for index in unmatched_closers(text)]
+    n = 0
+    while n < len(rest) and n < len(written) and rest[n] in CLOSING and rest[n] == written[n]:
+        n += 1
+    return n
+
+
+def _is_same_place(line: str, snapshot: Snapshot) -> bool:
+    """A closer of an inner block may look like the outer one below; its indentation tells them apart."""
+    below = snapshot.next_line or ""
+    return indent_width(line) == indent_width(below)
+
+
+def _line(lines: list[str], index: int, snapshot: Snapshot) -> str:
+    return snapshot.line_before + lines[index] if len(lines) + index == 0 else lines[index]
+
+
+def _indent_style(snapshot: Snapshot) -> str | None:
+    """The unit by which the document's lines are indented, None when none is."""
+    lines = [*snapshot.before.split("\n"), *snapshot.lines_below]
+    n_tabs = sum(line.startswith("\t") for line in lines)
+    n_spaces = sum(line.startswith("  ") for line in lines)
+    if not n_tabs and not n_spaces:
+        return None
+    return "\t" if n_tabs > n_spaces else " "
+
+
+def _convert_indent(line: str, style: str) -> str:
+    code = line.lstrip(" \t")
+    blanks = line[: len(line) - len(code)]
+    if style == "\t" and "    " in blanks:
+        width = indent_width(line)
+        return "\t" * (width // 4) + " " * (width % 4) + code
+    if style == " " and "\t" in blanks:
+        return " " * indent_width(line) + code
+    return line

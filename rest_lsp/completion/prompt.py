@@ -1,0 +1,166 @@
+"""The anchored FIM prompt within a token budget.  Knows nothing about models beyond a layout of control ids.
+
+The prefix ends at an anchor some lines above the cursor; what stands between the two follows the middle marker, so that
+the middle simply continues.  While somebody types, prefix and suffix stay where they are, and a keystroke costs one or
+two tokens of prefill.  Every boundary here is chosen so that it moves rarely, and then in large steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rest_lsp.completion.fim import Fim
+from rest_lsp.completion.snapshot import Snapshot
+from rest_lsp.healing import Healing
+from rest_lsp.tokenizer import Tokenizer
+
+CHARACTERS_PER_TOKEN = 8
+"""More than code has on average, so that a window of this many characters per token of budget fills the budget."""
+
+MAX_HEALED_TOKENS = 4
+"""How far to look back for tokens that the cursor may cut; each one found costs a forward pass to reproduce."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Token ids for the model and for the drafter.
+
+    ids           what the model reads: markers, prefix, suffix, then the middle without the tokens that are healed
+    context_ids   the linear text before the cursor: prefix and middle, without markers and healed tokens
+    healing       the typed bytes that generation must reproduce first; None when the cursor stands right at the anchor
+    """
+
+    ids: list[int]
+    context_ids: list[int]
+    prefix_ids: list[int]
+    middle_ids: list[int]
+    suffix_ids: list[int]
+    healing: Healing | None
+
+    @property
+    def pending(self) -> bytes:
+        return self.healing.pending if self.healing else b""
+
+
+class PromptBuilder:
+    """Builds prompts for one tokenizer.  Remembers what it encoded: neighbouring keystrokes share almost all of it."""
+
+    def __init__(self, tokenizer: Tokenizer, fim: Fim, *, budget_tokens: int, anchor_lines: int) -> None:
+        self._tokenizer = tokenizer
+        self._fim = fim
+        self._budget = budget_tokens
+        self._anchor_lines = anchor_lines
+        self._encode = lru_cache(maxsize=64)(lambda text: tuple(tokenizer.encode(text)))
+        self._line_cost = lru_cache(maxsize=8192)(lambda line: len(tokenizer.encode(line)))
+
+    @property
+    def reach(self) -> int:
+        """Characters on each side of the cursor that a prompt can use."""
+        return self._budget * CHARACTERS_PER_TOKEN
+
+    def build_prompt(self, snapshot: Snapshot) -> Prompt:
+        """At most `budget_tokens` ids: a quarter for the suffix, an eighth for the middle, the rest for the prefix."""
+        room_for_middle = self._budget // 8
+        suffix_ids = self._suffix(snapshot.after, self._budget // 4)
+        anchor = self._anchor(snapshot, room_for_middle)
+        middle_ids = list(self._encode(snapshot.before[anchor:]))[-room_for_middle:]
+        n_markers = len(self._fim.layout) - 2
+        room = self._budget - len(suffix_ids) - room_for_middle - n_markers
+        first_line = snapshot.line - snapshot.before.count("\n")
+        prefix_ids = self._prefix(snapshot.before[:anchor], first_line, max(room, 0))
+        kept = self._first_cut_token(middle_ids)
+        pending = b"".join(self._tokenizer.token_bytes(token) for token in middle_ids[kept:])
+        middle_ids = middle_ids[:kept]
+        return Prompt(
+            ids=[*self._fim.assemble(prefix_ids, suffix_ids), *middle_ids],
+            context_ids=[*prefix_ids, *middle_ids],
+            prefix_ids=prefix_ids,
+            middle_ids=middle_ids,
+            suffix_ids=suffix_ids,
+            healing=Healing(pending, self._tokenizer.sorted_vocabulary) if pending else None,
+        )
+
+    def _anchor(self, snapshot: Snapshot, room: int) -> int:
+        """Index in `snapshot.before` where the middle begins.
+
+        The anchor's line number is a multiple of `anchor_lines`, at least that many lines above the cursor: a new line
+        moves it only now and then.  It comes nearer when the lines between are too long.
+        """
+        lines = snapshot.before.split("\n")
+        wanted = _anchor_distance(snapshot.line, self._anchor_lines)
+        cost = self._line_cost(lines[-1]) if len(lines[-1]) <= room * CHARACTERS_PER_TOKEN else room + 1
+        if cost > room:
+            return len(snapshot.before) - _stable_tail(len(lines[-1]), room)
+        start = len(snapshot.before) - len(lines[-1])
+        for line in reversed(lines[max(0, len(lines) - 1 - wanted) : -1]):
+            cost += self._line_cost(line + "\n")
+            if cost > room:
+                break
+            start -= len(line) + 1
+        return start
+
+    def _prefix(self, text: str, first_line: int, room: int) -> list[int]:
+        """Ids of the last lines of `text` that fit `room`.  In the document its first line has number `first_line`."""
+        lines = _lines_with_ends(text)
+        first, cost = len(lines), 0
+        while first > 0 and cost + self._line_cost(lines[first - 1]) <= room:
+            first -= 1
+            cost += self._line_cost(lines[first])
+        if first == len(lines):
+            return list(self._encode(text))[-room:] if room else []
+        if first > 0 or first_line > 0:
+            step = _power_of_two_below((len(lines) - first) / 4)
+            first = min(len(lines) - 1, first + -(first_line + first) % step)
+        return list(self._encode("".join(lines[first:])))[-room:]
+
+    def _suffix(self, text: str, room: int) -> list[int]:
+        """Ids of the first lines of `text` that fit `room`, or of the beginning of a line that is longer."""
+        end, cost = 0, 0
+        while end < len(text):
+            line_end = text.find("\n", end) + 1 or len(text)
+            if line_end - end > room * CHARACTERS_PER_TOKEN:
+                break
+            cost += self._line_cost(text[end:line_end])
+            if cost > room:
+                break
+            end = line_end
+        return list(self._encode(text[: end or room * CHARACTERS_PER_TOKEN]))[:room]
+
+    def _first_cut_token(self, ids: Sequence[int]) -> int:
+        """Index of the first token of `ids` that more text may change.
+
+        That is always the last one ("    " becomes "   " before " return"), and any from which on some token of the
+        vocabulary would spell more than what is typed ("(se" of "(self").
+        """
+        vocabulary, tail, first = self._tokenizer.sorted_vocabulary, b"", max(0, len(ids) - 1)
+        for index in range(len(ids) - 1, max(-1, len(ids) - 1 - MAX_HEALED_TOKENS), -1):
+            tail = self._tokenizer.token_bytes(ids[index]) + tail
+            if len(vocabulary.starting_with(tail)) > len(vocabulary.spelling_exactly(tail)):
+                first = index
+        return first
+
+
+def _anchor_distance(line: int, anchor_lines: int) -> int:
+    """Lines from the anchor to the cursor: `anchor_lines` to less than twice as many, unless the file begins there."""
+    if anchor_lines <= 0:
+        return 0
+    highest = max(0, line - anchor_lines)
+    return line - (highest - highest % anchor_lines)
+
+
+def _stable_tail(length: int, room: int) -> int:
+    """How many of `length` characters to keep so that they fit and that the cut stays while a few are added."""
+    step = max(1, room // 2)
+    cut = -(-(length - room) // step) * step
+    return length - max(0, cut)
+
+
+def _power_of_two_below(value: float) -> int:
+    return 1 << (max(1, int(value)).bit_length() - 1)
+
+
+def _lines_with_ends(text: str) -> list[str]:
+    *complete, rest = text.split("\n")
+    return [line + "\n" for line in complete] + ([rest] if rest else [])

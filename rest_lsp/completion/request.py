@@ -1,0 +1,118 @@
+"""What is asked and what is answered: plain data.  Knows nothing about how an answer is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+
+class Trigger(Enum):
+    """Who asked: a person by a key, or the editor while somebody types."""
+
+    INVOKED = "invoked"
+    AUTOMATIC = "automatic"
+
+
+class Outcome(Enum):
+    """How a request ended; exactly one per request, whatever happened."""
+
+    RETURNED = "returned"
+    EMPTY = "empty"
+    CANCELLED = "cancelled"
+    STALE = "stale"
+    FILTERED = "filtered"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+
+class StopReason(Enum):
+    """Why generation ended."""
+
+    END = "end"
+    LINE = "line"
+    BLOCK = "block"
+    SUFFIX = "suffix"
+    LOOP = "loop"
+    MAX_LINES = "max_lines"
+    MAX_TOKENS = "max_tokens"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True)
+class CompletionRequest:
+    """One document snapshot and a cursor in it.
+
+    offset          cursor as an index into `text`, in code points
+    path            the document in the workspace, None for a buffer without a file
+    version         of the document, so that a late answer is known to be stale
+    selected_text   what the completion menu would put from `selected_start` (`offset` when None) up to the cursor: the
+                    answer then replaces that range and begins with this text
+    """
+
+    text: str
+    offset: int
+    path: str | None = None
+    language: str = ""
+    version: int = 0
+    trigger: Trigger = Trigger.INVOKED
+    selected_text: str | None = None
+    selected_start: int | None = None
+
+
+class SourceUse(NamedTuple):
+    """`tokens` of the shown text were drafted from `path`, from `line` on (zero-based, None when it has gone)."""
+
+    path: str
+    line: int | None
+    tokens: int
+
+
+@dataclass(frozen=True)
+class CompletionResult:
+    """The answer: `text` replaces `request.text[start:end]`.
+
+    tokens        decoded tokens, the one that stopped generation included; `token_ids` are they
+    forwards      forward passes of decoding; drafted: nodes verified in them
+    accepted_by   decoded tokens that came from drafts, by draft source
+    reused        tokens of the prompt that the KV cache still knew
+    spans         milliseconds by step: snapshot, build_prompt, prefill, draft, verify, postprocess
+    """
+
+    text: str
+    start: int
+    end: int
+    outcome: Outcome
+    stop: StopReason | None = None
+    sources: tuple[SourceUse, ...] = ()
+    token_ids: tuple[int, ...] = ()
+    forwards: int = 0
+    drafted: int = 0
+    accepted_by: tuple[tuple[str, int], ...] = ()
+    prompt_tokens: int = 0
+    reused: int = 0
+    spans: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> int:
+        return len(self.token_ids)
+
+    @property
+    def accepted(self) -> int:
+        return sum(n for _, n in self.accepted_by)
+
+    @property
+    def prefill_ms(self) -> float:
+        return self.spans.get("prefill", 0.0)
+
+    @property
+    def decode_ms(self) -> float:
+        """Drafting and verifying; the first pass, which also reads the last typed token, included."""
+        return self.spans.get("draft", 0.0) + self.spans.get("verify", 0.0)
+
+    @property
+    def retrieval_ms(self) -> float:
+        """The part of `decode_ms` that drafting took."""
+        return self.spans.get("draft", 0.0)

@@ -1,0 +1,203 @@
+"""From a request to a result: the way of a keystroke, step by step.  Knows no protocol and no torch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.completion.fim import Fim
+from rest_lsp.completion.generator import Generator, Prefill, Step
+from rest_lsp.completion.multiline import is_multiline, is_unwanted
+from rest_lsp.completion.postprocess import Insertion, postprocess
+from rest_lsp.completion.prompt import Prompt, PromptBuilder
+from rest_lsp.completion.provenance import AcceptedToken, LineOf, surviving, used_sources
+from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
+from rest_lsp.completion.snapshot import Snapshot, take_snapshot
+from rest_lsp.completion.stop import StopRules
+from rest_lsp.config import CompletionOptions
+from rest_lsp.datastore.occurrence import Origin
+from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.errors import Cancelled, RestLspError
+from rest_lsp.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from rest_lsp.engine.sampling import Sampling
+
+MAX_CHARACTERS = 50_000_000
+"""A longer text is no source code, and looking for the cursor's line alone would be felt."""
+
+DrafterFactory = Callable[[CompletionRequest, Prompt], Drafter]
+Record = Callable[[CompletionResult], None]
+
+
+class CompletionService:
+    """Answers one request at a time, from one thread.  `record` sees every result, whatever happened."""
+
+    def __init__(
+        self,
+        engine: Generator,
+        tokenizer: Tokenizer,
+        fim: Fim,
+        drafter_factory: DrafterFactory,
+        options: CompletionOptions,
+        *,
+        sampling: Sampling,
+        line_of: LineOf,
+        record: Record,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._engine = engine
+        self._tokenizer = tokenizer
+        self._drafter_factory = drafter_factory
+        self._options = options
+        self._sampling = sampling
+        self._line_of = line_of
+        self._record = record
+        self._clock = clock
+        self._prompts = PromptBuilder(
+            tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines
+        )
+
+    def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
+        """What to insert at the cursor.  Cancellation is an outcome, not an error.
+
+        Raises RequestError when the cursor is not in the text, and what the engine raises when it is broken.
+        """
+        run = _Run(request, self._clock)
+        try:
+            result = self._complete(run, cancel)
+        except Cancelled:
+            result = run.without_text(Outcome.CANCELLED)
+        except RestLspError:
+            self._record(run.without_text(Outcome.FAILED))
+            raise
+        self._record(result)
+        return result
+
+    def _complete(self, run: _Run, cancel: CancelToken) -> CompletionResult:
+        request = run.request
+        if len(request.text) > MAX_CHARACTERS:
+            return run.without_text(Outcome.TOO_LARGE)
+        with run.span("snapshot"):
+            snapshot = take_snapshot(request, self._prompts.reach)
+        if "\0" in request.text or _is_undecoded(snapshot):
+            return run.without_text(Outcome.UNSUPPORTED)
+        if request.trigger is Trigger.AUTOMATIC and is_unwanted(snapshot):
+            return run.without_text(Outcome.FILTERED)
+        cancel.raise_if_cancelled()
+        with run.span("build_prompt"):
+            prompt = self._prompts.build_prompt(snapshot)
+        rules = self._stop_rules(snapshot, prompt)
+        self._generate(run, prompt, rules, cancel)
+        with run.span("postprocess"):
+            insertion = postprocess(rules.text, snapshot)
+        return run.result(snapshot, prompt, rules, insertion, self._line_of)
+
+    def _stop_rules(self, snapshot: Snapshot, prompt: Prompt) -> StopRules:
+        options = self._options
+        multiline = is_multiline(snapshot, options.multiline)
+        max_tokens = options.max_tokens_multi if multiline else options.max_tokens_single
+        return StopRules(self._tokenizer, snapshot, multiline=multiline, max_tokens=max_tokens, pending=prompt.pending)
+
+    def _generate(self, run: _Run, prompt: Prompt, rules: StopRules, cancel: CancelToken) -> None:
+        """Decode until a stop rule says done or the time is up; how tokens are grouped in steps makes no difference."""
+        is_automatic = run.request.trigger is Trigger.AUTOMATIC
+        options = self._options
+        budget_ms = options.time_budget_automatic_ms if is_automatic else options.time_budget_invoked_ms
+        deadline = run.started + budget_ms / 1e3 if budget_ms else math.inf
+        steps = self._engine.generate(
+            prompt.ids,
+            context=prompt.context_ids,
+            drafter=self._drafter_factory(run.request, prompt),
+            sampling=self._sampling,
+            healing=prompt.healing,
+            cancel=cancel,
+            max_tokens=rules.max_tokens,
+        )
+        for step in steps:
+            run.take(step, rules)
+            if rules.reason is None and self._clock() > deadline:
+                rules.give_up()
+            if rules.reason is not None:
+                break
+        run.prefill = self._engine.last_prefill
+        cancel.raise_if_cancelled()
+
+
+@dataclass
+class _Run:
+    """What is counted and measured while one request is answered."""
+
+    request: CompletionRequest
+    clock: Callable[[], float]
+    spans: dict[str, float] = field(default_factory=dict)
+    origins: list[Origin | None] = field(default_factory=list)
+    accepted_by: Counter[str] = field(default_factory=Counter)
+    forwards: int = 0
+    drafted: int = 0
+    prefill: Prefill | None = None
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+
+    @contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        start = self.clock()
+        try:
+            yield
+        finally:
+            self._add_ms(name, 1e3 * (self.clock() - start))
+
+    def take(self, step: Step, rules: StopRules) -> None:
+        """Feed the tokens of one forward pass to `rules` until one says stop; what follows was never asked for."""
+        self.forwards += 1
+        self.drafted += step.drafted
+        self._add_ms("draft", step.draft_ms)
+        self._add_ms("verify", step.verify_ms)
+        for token, origin, source in zip(step.tokens, step.origins, step.sources, strict=True):
+            self.origins.append(origin)
+            if source is not None:
+                self.accepted_by[source] += 1
+            if rules.feed(token) is not None:
+                return
+
+    def without_text(self, outcome: Outcome) -> CompletionResult:
+        return CompletionResult("", self.request.offset, self.request.offset, outcome, spans=dict(self.spans))
+
+    def result(
+        self, snapshot: Snapshot, prompt: Prompt, rules: StopRules, insertion: Insertion, line_of: LineOf
+    ) -> CompletionResult:
+        drafts = [AcceptedToken(start, origin) for start, origin in zip(rules.starts, self.origins, strict=True)]
+        text = (self.request.selected_text or "") + insertion.text if insertion.text else ""
+        if self.prefill is not None:
+            self._add_ms("prefill", self.prefill.ms)
+        return CompletionResult(
+            text=text,
+            start=snapshot.start,
+            end=snapshot.cursor + insertion.n_replaced,
+            outcome=Outcome.RETURNED if text else Outcome.EMPTY,
+            stop=rules.reason,
+            sources=used_sources(surviving(drafts, rules.text, insertion.text), line_of),
+            token_ids=tuple(rules.token_ids),
+            forwards=self.forwards,
+            drafted=self.drafted,
+            accepted_by=tuple(sorted(self.accepted_by.items())),
+            prompt_tokens=len(prompt.ids),
+            reused=self.prefill.reused if self.prefill is not None else 0,
+            spans=dict(self.spans),
+        )
+
+    def _add_ms(self, name: str, ms: float) -> None:
+        self.spans[name] = self.spans.get(name, 0.0) + ms
+
+
+def _is_undecoded(snapshot: Snapshot) -> bool:
+    """Whether more than a tenth of the text is what decoders put for bytes that are no text."""
+    text = snapshot.before + snapshot.after
+    return 10 * text.count("\ufffd") > len(text)

@@ -1,0 +1,106 @@
+"""The part of a document that a completion looks at.  Knows nothing about tokens.
+
+The model sees "\\n" as the only line end; the document gets its own kind back.  Only a window around the cursor is
+copied and searched, so that a file of several megabytes costs what a small one costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from rest_lsp.completion.request import CompletionRequest
+from rest_lsp.errors import RequestError
+
+LONG_LINE_STEP = 1024
+"""A window that must begin within a line begins at a multiple of this many characters: typing does not move it."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Text around the cursor, with "\\n" as line end.
+
+    before       what stands before the cursor; begins at a line start unless that line alone fills the window
+    after        what stands behind it
+    start        index in the document from which an answer replaces text; cursor: up to which it does at least
+    line         zero-based number of the cursor's line in the document
+    line_end     the document's own line end
+    """
+
+    before: str
+    after: str
+    start: int
+    cursor: int
+    line: int
+    line_end: str
+    language: str = ""
+
+    @cached_property
+    def line_before(self) -> str:
+        """The cursor's line, up to the cursor."""
+        return self.before[self.before.rfind("\n") + 1 :]
+
+    @cached_property
+    def line_after(self) -> str:
+        """The rest of the cursor's line, without its end."""
+        return self.after.partition("\n")[0]
+
+    @cached_property
+    def lines_below(self) -> list[str]:
+        """The lines below the cursor's, as far as the window goes."""
+        return self.after.split("\n")[1:]
+
+    @cached_property
+    def next_line(self) -> str | None:
+        """The first line below that is not blank, without trailing blanks."""
+        return next((line.rstrip() for line in self.lines_below if line.strip()), None)
+
+    @cached_property
+    def is_blank_line(self) -> bool:
+        return not self.line_before.strip() and not self.line_after.strip()
+
+
+def take_snapshot(request: CompletionRequest, reach: int) -> Snapshot:
+    """Up to `reach` characters on each side of the cursor.  Raises RequestError when the cursor is not in the text."""
+    text, offset = request.text, request.offset
+    start = offset if request.selected_start is None else request.selected_start
+    if not 0 <= start <= offset <= len(text):
+        raise RequestError(
+            f"Position {offset} is not in {request.path or 'the document'}, which has {len(text)} characters.",
+            "Ask for a completion between the start and the end of the text.",
+        )
+    if text[offset - 1 : offset + 1] == "\r\n":
+        offset -= 1
+        start = min(start, offset)
+    selected = _normalise(request.selected_text or "")
+    return Snapshot(
+        before=_normalise(text[_window_start(text, start, reach) : start]) + selected,
+        after=_normalise(text[offset : offset + reach]),
+        start=start,
+        cursor=offset,
+        line=text.count("\n", 0, start) + selected.count("\n"),
+        line_end=_line_end(text, offset),
+        language=request.language,
+    )
+
+
+def _window_start(text: str, offset: int, reach: int) -> int:
+    if offset <= reach:
+        return 0
+    earliest = offset - reach
+    line_start = text.find("\n", earliest, offset) + 1
+    if line_start:
+        return line_start
+    return min(offset, -(-earliest // LONG_LINE_STEP) * LONG_LINE_STEP)
+
+
+def _normalise(text: str) -> str:
+    return text.replace("\r\n", "\n") if "\r" in text else text
+
+
+def _line_end(text: str, offset: int) -> str:
+    """That of the nearest line above, else of the first below."""
+    end = text.rfind("\n", 0, offset)
+    if end < 0:
+        end = text.find("\n", offset)
+    return "\r\n" if end > 0 and text[end - 1] == "\r" else "\n"
