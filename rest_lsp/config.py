@@ -1,0 +1,224 @@
+"""Every option, declared once: default, type, range and text.
+
+Command line, environment, files, editor settings, the README table and the JSON schema are all derived from here.
+Where the values come from is the business of `config_sources`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+ENVIRONMENT_PREFIX = "REST_LSP_"
+WORKSPACE_FILE = "rest-lsp.toml"
+# A workspace may come from anybody, so it must not decide where on this machine we write.
+_PERSONAL = {"personal": True}
+
+UserPath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
+
+
+def user_cache_dir() -> Path:
+    """Where downloads, packed models and datastores are kept unless `model.cache_dir` says otherwise."""
+    if os.name == "nt" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "rest-lsp" / "cache"
+    return _xdg("XDG_CACHE_HOME", ".cache") / "rest-lsp"
+
+
+def user_config_file() -> Path:
+    """The user's own `rest-lsp.toml`, which applies to every workspace."""
+    if os.name == "nt" and (roaming := os.environ.get("APPDATA")):
+        return Path(roaming) / "rest-lsp" / WORKSPACE_FILE
+    return _xdg("XDG_CONFIG_HOME", ".config") / "rest-lsp" / WORKSPACE_FILE
+
+
+class Section(BaseModel):
+    """A named group of options.  Immutable, so that a request sees the same settings from start to end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ModelOptions(Section):
+    """Which model writes the completions and where it is kept."""
+
+    name: str = Field(
+        default="auto",
+        min_length=1,
+        description="A name from `rest-lsp models list`, a local folder or `.gguf` file, or a Hugging Face id. "
+        "`auto` takes qwen2.5-coder-0.5b on a CPU and qwen2.5-coder-1.5b on a GPU.",
+    )
+    offline: bool = Field(default=False, description="Never use the network; a model that is not here is an error.")
+    cache_dir: UserPath = Field(
+        default_factory=user_cache_dir,
+        description="Folder for downloads, packed models and datastores.",
+        json_schema_extra={**_PERSONAL, "shown": "the user's cache folder"},
+    )
+
+
+class DeviceOptions(Section):
+    """What the model runs on."""
+
+    name: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        default="auto", description="`auto` takes a GPU when there is one with enough memory."
+    )
+    dtype: Literal["auto", "int8", "fp32", "bf16", "fp16"] = Field(
+        default="auto", description="Form of the weights. `auto` takes int8 on a CPU and bf16 or fp16 on a GPU."
+    )
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads for the model; 0 takes the physical cores.")
+
+
+class CompletionOptions(Section):
+    """What is asked of the model and how long it may take."""
+
+    max_tokens_single: int = Field(default=48, ge=1, le=512, description="Most tokens of a single-line completion.")
+    max_tokens_multi: int = Field(default=160, ge=1, le=2048, description="Most tokens of a multi-line completion.")
+    multiline: Literal["auto", "always", "never"] = Field(
+        default="auto", description="Whether a completion may have several lines; `auto` looks at the cursor's place."
+    )
+    prompt_tokens: int = Field(
+        default=1024, ge=64, le=32768, description="Budget for the text before and after the cursor, in tokens."
+    )
+    anchor_lines: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="Lines above the cursor at which the prompt is split; what follows costs no re-reading per key.",
+    )
+    temperature: float = Field(default=0.0, ge=0, le=2, description="0 always takes the most likely token.")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="Sample only from the tokens that make up this mass.")
+    top_k: int = Field(default=0, ge=0, le=1000, description="Sample only from this many tokens; 0 means all.")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="The same seed samples the same completion.")
+    time_budget_automatic_ms: int = Field(
+        default=2000, ge=0, le=60000, description="Time for a completion while typing; whole lines only. 0 is no limit."
+    )
+    time_budget_invoked_ms: int = Field(
+        default=8000, ge=0, le=60000, description="Time for a completion that was asked for by key. 0 is no limit."
+    )
+
+
+class DraftingOptions(Section):
+    """How drafts are made.  They change the speed, never the text."""
+
+    enabled: bool = Field(default=True, description="Draft from the document and the repository.")
+    max_nodes: int = Field(default=64, ge=1, le=64, description="Most draft tokens that are verified in one pass.")
+    fixed_nodes: int = Field(
+        default=0, ge=0, le=64, description="Draft this many tokens in each pass; 0 lets measured costs decide."
+    )
+    use_document: bool = Field(default=True, description="Draft from the file that is being edited.")
+    use_datastore: bool = Field(default=True, description="Draft from the rest of the repository.")
+
+
+class DatastoreOptions(Section):
+    """What of the workspace is indexed for drafts.  Files that git ignores never are, nor what looks like a secret."""
+
+    enabled: bool = Field(default=True, description="Keep an index of the workspace.")
+    directory: UserPath | None = Field(
+        default=None,
+        description="Folder for the indexes of all workspaces.",
+        json_schema_extra={**_PERSONAL, "shown": "`datastores` in `model.cache_dir`"},
+    )
+    max_file_bytes: int = Field(default=1 << 20, ge=1024, le=1 << 26, description="Larger files are left out.")
+    exclude: tuple[str, ...] = Field(
+        default=(), description="More patterns of files to leave out, in the syntax of `.gitignore`."
+    )
+    watch: bool = Field(default=True, description="Follow changes on disk while the server runs.")
+
+
+class ServerOptions(Section):
+    """How the server behaves towards its editor."""
+
+    log_level: Literal["error", "warning", "info", "debug"] = Field(
+        default="info", description="How much goes to the editor's log. Code never does."
+    )
+
+
+class Settings(Section):
+    """All options of one workspace."""
+
+    model: ModelOptions = Field(default_factory=ModelOptions)
+    device: DeviceOptions = Field(default_factory=DeviceOptions)
+    completion: CompletionOptions = Field(default_factory=CompletionOptions)
+    drafting: DraftingOptions = Field(default_factory=DraftingOptions)
+    datastore: DatastoreOptions = Field(default_factory=DatastoreOptions)
+    server: ServerOptions = Field(default_factory=ServerOptions)
+
+    @property
+    def datastores_dir(self) -> Path:
+        """The folder that holds one index per workspace."""
+        return self.datastore.directory or self.model.cache_dir / "datastores"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One declared option, with the names under which each source knows it."""
+
+    section: str
+    name: str
+    field: FieldInfo
+
+    @property
+    def path(self) -> str:
+        return f"{self.section}.{self.name}"
+
+    @property
+    def environment(self) -> str:
+        return f"{ENVIRONMENT_PREFIX}{self.section}_{self.name}".upper()
+
+    @property
+    def flag(self) -> str:
+        """On the command line `--model` is enough for `model.name`."""
+        return "--" + (self.section if self.name == "name" else f"{self.section}-{self.name}".replace("_", "-"))
+
+    @property
+    def default(self) -> Any:
+        return self.field.get_default(call_default_factory=True)
+
+    @property
+    def description(self) -> str:
+        return self.field.description or ""
+
+    @property
+    def is_switch(self) -> bool:
+        return self.field.annotation is bool
+
+    @property
+    def is_list(self) -> bool:
+        return isinstance(self.default, tuple)
+
+    @property
+    def is_personal(self) -> bool:
+        """A workspace's file must not set it."""
+        return bool(self.extra("personal"))
+
+    def extra(self, key: str) -> object:
+        declared = self.field.json_schema_extra
+        return declared.get(key) if isinstance(declared, dict) else None
+
+
+def options() -> tuple[Option, ...]:
+    """All options in the order of their declaration."""
+    return tuple(_options())
+
+
+def section_type(section: str) -> type[Section]:
+    """The class that declares the options of `section`; KeyError when there is no such section."""
+    declared = Settings.model_fields[section].annotation
+    assert isinstance(declared, type)
+    assert issubclass(declared, Section)
+    return declared
+
+
+def _options() -> Iterator[Option]:
+    for section in Settings.model_fields:
+        for name, field in section_type(section).model_fields.items():
+            yield Option(section, name, field)
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    chosen = Path(os.environ.get(variable, ""))
+    return chosen if chosen.is_absolute() else Path.home() / fallback

@@ -1,0 +1,153 @@
+"""How long each step of a completion took, how it ended, and a rolling summary.
+
+Knows names and numbers, never code: nothing in here can leak what somebody types.  Standard library only.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import quantiles
+from typing import Literal, NamedTuple, get_args
+
+Span = Literal[
+    "snapshot", "supersede", "build_prompt", "prefill", "draft", "verify", "accept", "postprocess", "reply", "record"
+]
+SPANS: tuple[Span, ...] = get_args(Span)
+
+
+@dataclass
+class CompletionStats:
+    """One completion while it is made; written by one thread at a time.
+
+    `spans` are milliseconds, summed over repetitions.
+    `accept_counts[n]` says how many forward passes took n drafted tokens.
+    """
+
+    spans: dict[Span, float] = field(default_factory=dict)
+    accept_counts: Counter[int] = field(default_factory=Counter)
+    outcome: str = ""
+    drafted: int = 0
+
+    @contextmanager
+    def span(self, name: Span) -> Iterator[None]:
+        """Time the body as (a part of) `name`, also when it raises."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, (time.perf_counter() - start) * 1000)
+
+    def add(self, name: Span, ms: float) -> None:
+        """Add time that was measured elsewhere."""
+        self.spans[name] = self.spans.get(name, 0.0) + ms
+
+    def forward(self, drafted: int, accepted: int) -> None:
+        """Count one forward pass that verified `drafted` tokens and took `accepted` of them."""
+        self.drafted += drafted
+        self.accept_counts[accepted] += 1
+
+    @property
+    def forwards(self) -> int:
+        return self.accept_counts.total()
+
+    @property
+    def accepted(self) -> int:
+        return sum(count * passes for count, passes in self.accept_counts.items())
+
+    @property
+    def tokens(self) -> int:
+        """Each forward pass yields the accepted drafts and one token of the model's own."""
+        return self.accepted + self.forwards
+
+    @property
+    def total_ms(self) -> float:
+        return sum(self.spans.values())
+
+
+class SpanSummary(NamedTuple):
+    """Milliseconds of one step over the completions that had it."""
+
+    count: int
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class StatsSummary:
+    """The last completions together.  `outcomes` counts all since the start, the rest is over the rolling window."""
+
+    completions: int
+    outcomes: Mapping[str, int]
+    spans: Mapping[str, SpanSummary]
+    tokens: int
+    forwards: int
+    drafted: int
+    accepted: int
+
+    @property
+    def tokens_per_forward(self) -> float:
+        return self.tokens / self.forwards if self.forwards else 0.0
+
+    @property
+    def acceptance(self) -> float:
+        """Share of the drafted tokens that the model would have written itself."""
+        return self.accepted / self.drafted if self.drafted else 0.0
+
+    def as_json(self) -> dict[str, object]:
+        """Plain data, rounded for people, steps in their order."""
+        return {
+            "completions": self.completions,
+            "outcomes": dict(self.outcomes),
+            "tokens": self.tokens,
+            "forwards": self.forwards,
+            "tokens_per_forward": round(self.tokens_per_forward, 3),
+            "acceptance": round(self.acceptance, 3),
+            "spans_ms": {name: {"p50": round(s.p50, 2), "p95": round(s.p95, 2)} for name, s in self.spans.items()},
+        }
+
+
+class StatsLog:
+    """The last `window` completions.  Safe to use from several threads."""
+
+    def __init__(self, window: int = 512) -> None:
+        self._recent: deque[CompletionStats] = deque(maxlen=window)
+        self._outcomes: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def record(self, stats: CompletionStats) -> None:
+        """Take a finished completion; it must not change any more."""
+        with self._lock:
+            self._recent.append(stats)
+            self._outcomes[stats.outcome] += 1
+
+    def last(self) -> CompletionStats | None:
+        """The completion recorded last, None before the first."""
+        with self._lock:
+            return self._recent[-1] if self._recent else None
+
+    def summary(self) -> StatsSummary:
+        """Everything in the window as it is now."""
+        with self._lock:
+            recent, outcomes = list(self._recent), dict(self._outcomes)
+        times = {name: [stats.spans[name] for stats in recent if name in stats.spans] for name in SPANS}
+        return StatsSummary(
+            completions=sum(outcomes.values()),
+            outcomes=outcomes,
+            spans={name: _summarise(values) for name, values in times.items() if values},
+            tokens=sum(stats.tokens for stats in recent),
+            forwards=sum(stats.forwards for stats in recent),
+            drafted=sum(stats.drafted for stats in recent),
+            accepted=sum(stats.accepted for stats in recent),
+        )
+
+
+def _summarise(values: list[float]) -> SpanSummary:
+    if len(values) == 1:
+        return SpanSummary(1, values[0], values[0])
+    cuts = quantiles(values, n=20, method="inclusive")
+    return SpanSummary(len(values), cuts[9], cuts[18])
