@@ -1,4 +1,4 @@
-"""Token healing: the next tokens must first reproduce text that is already typed.  Knows nothing about prompts or models.
+"""Token healing: the next tokens must first reproduce text that is already typed.  Knows nothing about prompts.
 
 The cursor may cut a token in two ("(se" of "(self").  The prompt then ends before that token and the typed bytes become
 `pending`: a pick is limited to tokens that agree with them, until they are used up.
@@ -16,7 +16,7 @@ from rest_lsp.tokenizer import SortedVocabulary
 
 @dataclass(frozen=True, slots=True)
 class Healing:
-    """Typed bytes that are still to be reproduced.  `pending` is never empty: with nothing pending there is no Healing."""
+    """Typed bytes that are still to be reproduced; never none, since with nothing pending there is no Healing."""
 
     pending: bytes
     vocabulary: SortedVocabulary
@@ -31,11 +31,11 @@ class Healing:
         return bool(spelling) and (spelling.startswith(self.pending) or self.pending.startswith(spelling))
 
     def allowed(self) -> npt.NDArray[np.int64]:
-        """The ids that `allows` accepts, ascending.  Never empty, since every single byte is a token.  Do not modify."""
+        """The ids that `allows` accepts, ascending.  Never empty: every byte is a token.  Do not modify."""
         return self.vocabulary.agreeing_with(self.pending)
 
     def advance(self, token: int) -> Healing | None:
-        """What is pending after `token` was picked; None when nothing is.  Raises ValueError for a token not allowed."""
+        """What is pending after `token` was picked; None when nothing is.  Raises ValueError if not allowed."""
         if not self.allows(token):
             raise ValueError(f"Token {token} does not agree with the pending bytes {self.pending!r}.")
         rest = self.pending[len(self.vocabulary.token_bytes(token)) :]

@@ -1,8 +1,8 @@
 """Text to token ids and back, without loss.  Knows nothing about models, prompts or markers.
 
-Text is always only text: a control token written out in a file ("<|fim_middle|>") becomes ordinary tokens, because added
-tokens are taken out of the encoder.  What would make encoding lossy (Unicode normalisation, a space put in front) is taken
-out as well, so that `decode(encode(text)) == text` holds for every vocabulary that covers all bytes.
+Text is always only text: a control token written out in a file ("<|fim_middle|>") becomes ordinary tokens, because
+added tokens are taken out of the encoder.  What would make encoding lossy (Unicode normalisation, a space put in front)
+is taken out as well, so that `decode(encode(text)) == text` holds for every vocabulary that covers all bytes.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _WORD_START = "\u2581"
 _PLAIN = {"special": False, "normalized": False, "single_word": False, "lstrip": False, "rstrip": False}
-_LOSSY_STEPS = frozenset({"NFC", "NFD", "NFKC", "NFKD", "Prepend", "Strip", "StripAccents", "Lowercase", "Precompiled", "Nmt"})
+_LOSSY_STEPS = frozenset(
+    {"NFC", "NFD", "NFKC", "NFKD", "Prepend", "Strip", "StripAccents", "Lowercase", "Precompiled", "Nmt"}
+)
 
 
 class Tokenizer:
-    """A Hugging Face tokenizer.json, byte-level BPE or SentencePiece style.  Immutable; safe to share between threads."""
+    """A Hugging Face tokenizer.json, byte-level BPE or SentencePiece style.  Immutable; threads may share it."""
 
     @classmethod
     def from_file(cls, path: Path) -> Tokenizer:
@@ -39,7 +41,8 @@ class Tokenizer:
             return cls(json.loads(path.read_bytes()), str(path))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(
-                f"The tokenizer {path} cannot be read ({error}).", "Run `rest-lsp models pull` to fetch the model again."
+                f"The tokenizer {path} cannot be read ({error}).",
+                "Run `rest-lsp models pull` to fetch the model again.",
             ) from error
 
     def __init__(self, description: dict[str, Any], name: str = "tokenizer.json") -> None:
@@ -76,7 +79,7 @@ class Tokenizer:
         return self._spellings[token] if token < self.vocab_size else b""
 
     def control_id(self, name: str) -> int | None:
-        """The id of a control token by its written name, such as "<|fim_prefix|>"; None when this vocabulary lacks it."""
+        """The id of a control token by its written name, such as "<|fim_prefix|>"; None when there is no such token."""
         return self._control_names.get(name)
 
     @cached_property
@@ -94,7 +97,7 @@ class Tokenizer:
 
 
 class SortedVocabulary:
-    """Token ids in the byte order of what they spell, so that a prefix is a range (Dagan et al. call it healing by trie)."""
+    """Token ids in the byte order of what they spell, so that a prefix is a range."""
 
     def __init__(self, spellings: Sequence[bytes]) -> None:
         self._spellings = spellings
@@ -114,11 +117,11 @@ class SortedVocabulary:
         return self._order[bisect_left(self._keys, prefix) : end]
 
     def spelling_exactly(self, spelling: bytes) -> npt.NDArray[np.int64]:
-        """Ids of the tokens that spell exactly these bytes: usually one or none, two where byte tokens repeat characters."""
+        """Ids of the tokens that spell exactly these bytes: one or none, or two where byte tokens repeat characters."""
         return self._order[bisect_left(self._keys, spelling) : bisect_left(self._keys, spelling + b"\0")]
 
     def agreeing_with(self, pending: bytes) -> npt.NDArray[np.int64]:
-        """Ids, ascending, of tokens that start with `pending` or that `pending` starts with.  Remembered; do not modify."""
+        """Ids, ascending, of tokens that start with `pending` or that `pending` starts with.  Do not modify."""
         return self._agreeing(pending)
 
     def _find_agreeing(self, pending: bytes) -> npt.NDArray[np.int64]:
@@ -198,7 +201,7 @@ def _require_all_bytes(tokens: dict[str, int], byte_level: bool, name: str) -> N
     missing = [text for text in spelled if text not in tokens]
     if missing:
         raise ModelError(
-            f"The tokenizer {name} has no token for {len(missing)} of the 256 bytes, so some text could not be written.",
+            f"The tokenizer {name} has no token for {len(missing)} of the 256 bytes, so it cannot write every text.",
             "Choose a model with a byte-level or byte-fallback vocabulary.",
         )
 

@@ -1,4 +1,4 @@
-"""Writes a packed folder from a source, tensor by tensor, all or nothing.  Knows nothing about catalogues or downloads."""
+"""Writes a packed folder from a source, tensor by tensor, all or nothing.  Knows nothing about downloads."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def convert(
     directory: Path,
     *,
     form: WeightForm,
+    name: str,
     progress: Progress = silent,
     cancel: CancelToken | None = None,
 ) -> None:
@@ -65,7 +66,7 @@ def convert(
         (partial / TOKENIZER).write_bytes(completed_tokenizer(source.tokenizer_json(), source.config.vocab_size))
         (partial / CONFIG).write_text(source.config.to_json() + "\n", encoding="utf-8")
         header = _write_weights(partial / WEIGHTS, source, tensors, placed, _Watch(progress, cancel))
-        _write_complete(partial, form, header)
+        _write_complete(partial, name, form, header)
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
@@ -115,7 +116,7 @@ def _place(tensors: Sequence[PackedTensor]) -> dict[str, _Place]:
     for tensor in tensors:
         wanted.append((tensor.name, tensor.dtype, tensor.shape))
         if tensor.steps:
-            wanted.append((f"{tensor.name}.scale", "float32", tensor.shape[:1]))
+            wanted.append((f"{tensor.name}.scale", "fp32", tensor.shape[:1]))
     wanted.sort(key=lambda entry: -np.dtype(STORAGE[entry[1]]).itemsize)
     placed: dict[str, _Place] = {}
     end = 0
@@ -127,7 +128,11 @@ def _place(tensors: Sequence[PackedTensor]) -> dict[str, _Place]:
 
 def _header(placed: dict[str, _Place]) -> bytes:
     entries = {
-        name: {"dtype": SAFETENSORS_NAMES[place.dtype], "shape": place.shape, "data_offsets": [place.start, place.start + place.size]}
+        name: {
+            "dtype": SAFETENSORS_NAMES[place.dtype],
+            "shape": place.shape,
+            "data_offsets": [place.start, place.start + place.size],
+        }
         for name, place in placed.items()
     }
     text = json.dumps(entries).encode()
@@ -163,7 +168,7 @@ def _stored(tensor: PackedTensor, block: npt.NDArray[np.float32]) -> list[tuple[
     if tensor.steps:
         rows = quantise_rows(block, tensor.steps)
         return [(tensor.name, rows.integers), (f"{tensor.name}.scale", rows.scales)]
-    return [(tensor.name, to_bfloat16(block) if tensor.dtype == "bfloat16" else block)]
+    return [(tensor.name, to_bfloat16(block) if tensor.dtype == "bf16" else block)]
 
 
 def _write_rows(file: BinaryIO, data_start: int, place: _Place, row: int, rows: npt.NDArray[Any]) -> int:
@@ -172,10 +177,11 @@ def _write_rows(file: BinaryIO, data_start: int, place: _Place, row: int, rows: 
     return file.write(np.ascontiguousarray(rows).data.cast("B"))
 
 
-def _write_complete(partial: Path, form: WeightForm, header: bytes) -> None:
+def _write_complete(partial: Path, name: str, form: WeightForm, header: bytes) -> None:
     checksums = {name: file_sha256(partial / name) for name in (CONFIG, TOKENIZER, WEIGHTS)}
     complete = {
         "format": FORMAT_VERSION,
+        "name": name,
         "form": form,
         "weights_bytes": (partial / WEIGHTS).stat().st_size,
         "sha256": {**checksums, "header": hashlib.sha256(header).hexdigest()},

@@ -11,7 +11,7 @@ RopeKind = Literal["linear", "llama3"]
 
 @dataclass(frozen=True, slots=True)
 class RopeScaling:
-    """Stretched rotary frequencies: all divided by `factor` ("linear"), or only the slow ones ("llama3", Llama 3.1 §3)."""
+    """Stretched rotary frequencies: all divided by `factor` ("linear"), or only the slow ones ("llama3")."""
 
     kind: RopeKind
     factor: float

@@ -13,9 +13,10 @@ _SPARE_BYTES = 64 << 20
 def require_space(folder: Path, n_bytes: int, purpose: str) -> None:
     """Raise ModelError unless `folder`, which must exist, has room for `n_bytes` and a little more."""
     free = shutil.disk_usage(folder).free
-    if free < n_bytes + _SPARE_BYTES:
+    needed = n_bytes + _SPARE_BYTES
+    if free < needed:
         raise ModelError(
-            f"There is no room for {purpose} in {folder}: it needs {megabytes(n_bytes + _SPARE_BYTES)}, {megabytes(free)} are free.",
+            f"There is no room for {purpose} in {folder}: it needs {megabytes(needed)}, {megabytes(free)} are free.",
             "Free some space, or set another cache folder.",
         )
 

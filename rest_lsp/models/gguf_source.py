@@ -31,9 +31,9 @@ _PER_LAYER = {
     "up": "ffn_up",
     "down": "ffn_down",
 }
-_ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3", "granite", "seed_oss"})
-# llama.cpp rotates neighbouring pairs for these, so its converter interleaves the two halves of each query and key head.
-_INTERLEAVED = frozenset({"llama", "mistral", "granite"})
+_ARCHITECTURES = frozenset({"llama", "qwen2", "qwen3", "granite", "seed_oss"})
+# llama.cpp rotates neighbouring pairs for these, so its converter interleaves the halves of each query and key head.
+_INTERLEAVED = frozenset({"llama", "granite"})
 
 
 class GgufSource:
@@ -84,7 +84,8 @@ class GgufSource:
         except NotImplementedError as error:
             kind = tensor.tensor_type.name
             raise ModelError(
-                f"{self._path} holds weights of kind {kind}, which cannot be read.", "Choose a file quantised to Q4_K_M or Q8_0."
+                f"{self._path} holds weights of kind {kind}, which cannot be read.",
+                "Choose a file quantised to Q4_K_M or Q8_0.",
             ) from error
         return np.ascontiguousarray(values, dtype=np.float32)
 
@@ -118,10 +119,14 @@ class GgufSource:
     def _read_config(self) -> DecoderConfig:
         n_heads = int(self._model_value("attention.head_count"))
         hidden = int(self._model_value("embedding_length"))
-        head_dim = int(self._model_value("attention.key_length", self._model_value("rope.dimension_count", hidden // n_heads)))
+        head_dim = int(
+            self._model_value("attention.key_length", self._model_value("rope.dimension_count", hidden // n_heads))
+        )
         embedding = self.shape("embed.weight")
         if embedding is None:
-            raise ModelError(f"{self._path} lacks the tensor token_embd.weight.", "Download it again, or choose another model.")
+            raise ModelError(
+                f"{self._path} lacks the tensor token_embd.weight.", "Download it again, or choose another model."
+            )
         scale = float(self._model_value("attention.scale", 0.0))
         return DecoderConfig(
             architecture=self._architecture,

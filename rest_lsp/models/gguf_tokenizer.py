@@ -75,7 +75,12 @@ def _byte_level(vocabulary: GgufVocabulary, where: str) -> dict[str, Any]:
             f"{where} splits text by the rule {vocabulary.pre!r}, which rest-lsp does not know.",
             "Use the model's safetensors folder with its tokenizer.json instead.",
         )
-    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": kind not in _SPLITS}
+    byte_level = {
+        "type": "ByteLevel",
+        "add_prefix_space": False,
+        "trim_offsets": True,
+        "use_regex": kind not in _SPLITS,
+    }
     steps: list[dict[str, Any]] = [byte_level]
     if kind == "digits":
         steps.insert(0, {"type": "Digits", "individual_digits": True})
@@ -110,7 +115,7 @@ def _sentencepiece(vocabulary: GgufVocabulary) -> dict[str, Any]:
 
 
 def _merges_from_scores(ids: dict[str, int], scores: Sequence[float]) -> list[list[str]]:
-    """SentencePiece joins the neighbours whose union scores highest, so every split of a token is a merge of its score."""
+    """SentencePiece joins the neighbours whose union scores highest: every split of a token is a merge of its score."""
     ranked: list[tuple[float, int, int, list[str]]] = []
     for text, token in ids.items():
         for cut in range(1, len(text)):

@@ -1,7 +1,7 @@
 """Which tensors a packed model holds, and which tensors of a source each is stacked from.  Pure; reads no files.
 
-A source gives plain tensors by these names: embed.weight, norm.weight, head.weight, and per layer layers.{i}. followed by
-q, k, v, o, gate, up, down (.weight and maybe .bias), attn_norm, ffn_norm, q_norm, k_norm (.weight).
+A source gives plain tensors by these names: embed.weight, norm.weight, head.weight, and per layer layers.{i}. followed
+by q, k, v, o, gate, up, down (.weight and maybe .bias), attn_norm, ffn_norm, q_norm, k_norm (.weight).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SourceTensor:
 
 @dataclass(frozen=True, slots=True)
 class PackedTensor:
-    """One tensor of the packed file: `parts` stacked along the rows.  `steps` is the largest integer of a quantised one.
+    """One tensor of the packed file: `parts` stacked along the rows.  `steps` is a quantised one's largest integer.
 
     A quantised tensor has a companion, NAME.scale, float32 [rows].
     """
@@ -41,22 +41,24 @@ class PackedTensor:
 
 
 def packed_tensors(config: DecoderConfig, form: WeightForm) -> list[PackedTensor]:
-    """All tensors in reading order: embed.weight, the layers, norm.weight, and head.weight where it is not the embedding.
+    """All tensors in reading order: embed.weight, layers, norm.weight, and head.weight where it is not the embedding.
 
-    Per layer: attn_norm, qkv (+ bias), q_norm and k_norm where there are any, o (+ bias), ffn_norm, gate_up (+ bias), down
-    (+ bias).  Quantised forms always have a head.weight, since an embedding row is looked up in bfloat16 there.
+    Per layer: attn_norm, qkv (+ bias), q_norm and k_norm where there are any, o (+ bias), ffn_norm, gate_up (+ bias),
+    down (+ bias).  Quantised forms always have a head.weight, since an embedding row is looked up in bfloat16 there.
     """
     steps = _HALF_STEPS.get(form, 0)
-    matrix_dtype: DTypeName = "int8" if steps else "bfloat16" if form == "bf16" else "float32"
-    embed_dtype: DTypeName = "float32" if form == "fp32" else "bfloat16"
+    matrix_dtype: DTypeName = "int8" if steps else "bf16" if form == "bf16" else "fp32"
+    embed_dtype: DTypeName = "fp32" if form == "fp32" else "bf16"
     embedding = SourceTensor("embed.weight", (config.vocab_size, config.hidden_size))
     head = embedding if config.tied_head else SourceTensor("head.weight", embedding.shape)
     tensors = [PackedTensor("embed.weight", (embedding,), embed_dtype)]
     for layer in range(config.n_layers):
         for plan in _layer(config, f"layers.{layer}."):
             is_matrix = len(plan.shape) == 2
-            tensors.append(PackedTensor(plan.name, plan.parts, *((matrix_dtype, steps) if is_matrix else ("float32", 0))))
-    tensors.append(PackedTensor("norm.weight", (SourceTensor("norm.weight", (config.hidden_size,)),), "float32"))
+            tensors.append(
+                PackedTensor(plan.name, plan.parts, *((matrix_dtype, steps) if is_matrix else ("fp32", 0)))
+            )
+    tensors.append(PackedTensor("norm.weight", (SourceTensor("norm.weight", (config.hidden_size,)),), "fp32"))
     if steps or not config.tied_head:
         tensors.append(PackedTensor("head.weight", (head,), matrix_dtype, steps))
     return tensors
@@ -85,12 +87,14 @@ def _layer(config: DecoderConfig, prefix: str) -> Iterator[PackedTensor]:
 
 
 def _vector(prefix: str, name: str, size: int) -> PackedTensor:
-    return PackedTensor(f"{prefix}{name}.weight", (SourceTensor(f"{prefix}{name}.weight", (size,)),), "float32")
+    return PackedTensor(f"{prefix}{name}.weight", (SourceTensor(f"{prefix}{name}.weight", (size,)),), "fp32")
 
 
 def _projection(prefix: str, projection: _Projection) -> Iterator[PackedTensor]:
-    weights = tuple(SourceTensor(f"{prefix}{part}.weight", (rows, projection.inputs)) for part, rows in projection.parts)
-    yield PackedTensor(f"{prefix}{projection.name}.weight", weights, "float32")
+    weights = tuple(
+        SourceTensor(f"{prefix}{part}.weight", (rows, projection.inputs)) for part, rows in projection.parts
+    )
+    yield PackedTensor(f"{prefix}{projection.name}.weight", weights, "fp32")
     if projection.has_bias:
         biases = tuple(SourceTensor(f"{prefix}{part}.bias", (rows,)) for part, rows in projection.parts)
-        yield PackedTensor(f"{prefix}{projection.name}.bias", biases, "float32")
+        yield PackedTensor(f"{prefix}{projection.name}.bias", biases, "fp32")

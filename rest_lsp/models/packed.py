@@ -1,7 +1,7 @@
-"""A model in the layout that the engine reads: one folder, weights memory-mapped.  Knows nothing about where it came from.
+"""A model in the layout that the engine reads: one folder, weights memory-mapped.  Knows nothing about its origin.
 
-The folder holds config.json, tokenizer.json, weights.safetensors, and complete.json, which is written last and holds the
-checksums of the others.
+The folder holds config.json, tokenizer.json, weights.safetensors, and complete.json, which is written last and holds
+the checksums of the others.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ import numpy as np
 import numpy.typing as npt
 
 from rest_lsp.errors import ModelError
-from rest_lsp.models.decoder_config import DecoderConfig
+from rest_lsp.models.decoder_config import DecoderConfig, RopeScaling
+
+__all__ = ["DecoderConfig", "PackedModel", "RopeScaling", "TensorData", "WeightForm"]
 
 WeightForm = Literal["int8", "int7", "bf16", "fp32"]
-DTypeName = Literal["float32", "bfloat16", "int8"]
+DTypeName = Literal["fp32", "bf16", "int8"]
 
 FORMAT_VERSION = 1
 CONFIG, TOKENIZER, WEIGHTS, COMPLETE = "config.json", "tokenizer.json", "weights.safetensors", "complete.json"
-SAFETENSORS_NAMES: dict[DTypeName, str] = {"float32": "F32", "bfloat16": "BF16", "int8": "I8"}
-STORAGE: dict[DTypeName, type[np.generic]] = {"float32": np.float32, "bfloat16": np.uint16, "int8": np.int8}
+SAFETENSORS_NAMES: dict[DTypeName, str] = {"fp32": "F32", "bf16": "BF16", "int8": "I8"}
+STORAGE: dict[DTypeName, type[np.generic]] = {"fp32": np.float32, "bf16": np.uint16, "int8": np.int8}
 
 
 @dataclass(frozen=True, slots=True)
 class TensorData:
-    """A view of the mapped file.  numpy has no bfloat16, so there `array` holds its 16 bits as uint16 and `dtype` says so.
+    """A view of the mapped file.  numpy has no bfloat16, so there `array` holds its bits as uint16 and `dtype` says so.
 
     The mapping is copy-on-write: writing to `array` is possible and never reaches the file.
     """
@@ -42,9 +44,10 @@ class TensorData:
 
 @dataclass(frozen=True)
 class PackedModel:
-    """An opened packed folder; tensors are read from disk when touched.  Names and shapes: see `layout.packed_tensors`."""
+    """An opened packed folder; tensors are read when touched.  Names and shapes: see `layout.packed_tensors`."""
 
     directory: Path
+    name: str
     config: DecoderConfig
     form: WeightForm
     tensors: Mapping[str, TensorData]
@@ -53,14 +56,9 @@ class PackedModel:
     def tokenizer_path(self) -> Path:
         return self.directory / TOKENIZER
 
-    @property
-    def name(self) -> str:
-        """The model's name, as the folder above the form says it."""
-        return self.directory.parent.name.rpartition("-")[0] or self.directory.parent.name
-
     @classmethod
     def open(cls, directory: Path) -> PackedModel:
-        """Map the weights after checking sizes, header, config and tokenizer.  Raises ModelError when anything is amiss."""
+        """Map the weights after checking sizes, header, config and tokenizer.  Raises ModelError when any is amiss."""
         try:
             complete = json.loads((directory / COMPLETE).read_bytes())
             _check_small_files(directory, complete)
@@ -73,7 +71,8 @@ class PackedModel:
                 f"The converted model in {directory} is damaged ({error}).",
                 f"Delete {directory} and start again; the model is then converted anew.",
             ) from error
-        return cls(directory=directory, config=config, form=complete["form"], tensors=tensors)
+        name = str(complete.get("name", directory.name))
+        return cls(directory=directory, name=name, config=config, form=complete["form"], tensors=tensors)
 
     def verify(self) -> None:
         """Read all weights and compare their checksum (seconds).  Raises ModelError when it differs."""

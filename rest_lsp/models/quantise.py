@@ -16,7 +16,7 @@ class QuantisedRows(NamedTuple):
 
 
 def quantise_rows(weights: npt.NDArray[np.float32], steps: int) -> QuantisedRows:
-    """Symmetric integers within ±`steps` (127 or 63), one scale per output row, rounded half to even.  Consumes nothing."""
+    """Symmetric integers within ±`steps` (127 or 63), one scale per output row, rounded half to even."""
     largest = np.abs(weights).max(axis=1)
     scales = (largest / np.float32(steps)).astype(np.float32)
     inverse = np.divide(np.float32(steps), largest, out=np.zeros_like(largest), where=largest > 0)

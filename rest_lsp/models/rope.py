@@ -11,7 +11,7 @@ from rest_lsp.models.decoder_config import RopeScaling
 
 
 def llama3_divisors(scaling: RopeScaling, theta: float, head_dim: int) -> npt.NDArray[np.float64]:
-    """By what each of the head_dim / 2 frequencies is divided: 1 for the fast ones, `factor` for the slow, a blend between.
+    """By what each of the head_dim / 2 frequencies is divided: 1 for fast ones, `factor` for slow ones, else a blend.
 
     "Fast" is a wavelength below original_max_context / high_freq_factor (Llama 3.1, "The Llama 3 Herd of Models").
     """

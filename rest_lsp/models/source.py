@@ -33,7 +33,8 @@ class WeightSource(Protocol):
 def unsupported_architecture(name: str, where: str) -> ModelError:
     """The error for a decoder outside the family."""
     return ModelError(
-        f"The model {where} is a {name}, which rest-lsp cannot run.", f"Choose a model of one of these families: {SUPPORTED}."
+        f"The model {where} is a {name}, which rest-lsp cannot run.",
+        f"Choose a model of one of these families: {SUPPORTED}.",
     )
 
 
