@@ -1,4 +1,4 @@
-"""The cost curve T(n): how long one forward pass takes that verifies n draft tokens.  Knows the engine, not the drafts."""
+"""The cost curve T(n): how long one forward pass takes that verifies n draft tokens.  Knows no drafts."""
 
 from __future__ import annotations
 

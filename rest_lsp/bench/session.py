@@ -61,7 +61,9 @@ def run_decode(options: Options) -> bool:
     console = Console(stderr=True)
     with open_setup(selection.workspace, settings, console) as setup:
         setting = describe(setup, selection, options)
-        pairs = list(tracked(warm_up_and_measure(setup, selection.holes, options.repeat), len(selection.holes), console))
+        pairs = list(
+            tracked(warm_up_and_measure(setup, selection.holes, options.repeat), len(selection.holes), console)
+        )
     print_report(Console(), setting, pairs)
     if options.json:
         write_report(options.json, report_json(setting, pairs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -156,8 +157,6 @@ def test_holes_of_each_kind_are_spread_over_the_files(workspace: Path) -> None:
 
 
 def test_a_body_begins_after_its_docstring_and_a_block_is_a_statements_body() -> None:
-    import random
-
     bodies = [MODULE[span.start : span.end] for span in find_spans(MODULE, "body", random.Random(1))]
     blocks = [MODULE[span.start : span.end] for span in find_spans(MODULE, "block", random.Random(1))]
     assert [body.partition(" ")[0] for body in bodies] == ["parts", "with"]
@@ -167,6 +166,18 @@ def test_a_body_begins_after_its_docstring_and_a_block_is_a_statements_body() ->
         'names.remove("日本語")',
         'print("😀", part, len(part))',
     ]
+
+
+def test_bodies_on_the_header_line_and_tiny_ones_are_no_holes() -> None:
+    text = "if a: call(\n    first_argument,\n    second_argument,\n)\nwhile b:\n    c()\n    d()\n"
+    assert find_spans(text, "block", random.Random(1)) == []
+
+
+def test_holes_of_a_kind_do_not_overlap(tmp_path: Path) -> None:
+    levels = ["    " * depth + f"if condition_{depth}():\n" for depth in range(12)]
+    text = "# A comment.\n" * 20 + "".join(levels) + "    " * 12 + "first_call()\n" + "    " * 12 + "second_call()\n"
+    (tmp_path / "nested.py").write_text(text, encoding="utf-8")
+    assert len(make_cases(tmp_path, seed=1, per_kind=5, kinds=["block"])) == 1
 
 
 def test_generated_hidden_and_broken_files_have_no_holes(workspace: Path) -> None:

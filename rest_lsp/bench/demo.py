@@ -1,0 +1,99 @@
+"""The demonstration: real completions in this very repository, each without and with drafts, one after the other.
+
+Run it with `python -m rest_lsp.bench.demo`.  Knows what to show, not how it is measured.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+import rest_lsp
+from rest_lsp.bench.case_maker import make_cases
+from rest_lsp.bench.cases import KINDS
+from rest_lsp.bench.holes import Hole, cut_hole
+from rest_lsp.bench.results import Pair, SourceLine
+from rest_lsp.bench.selection import Selection, in_turns
+from rest_lsp.bench.session import Options, describe, warm_up_and_measure
+from rest_lsp.bench.setup import bench_settings, open_setup
+from rest_lsp.bench.table import print_report
+from rest_lsp.errors import RestLspError
+
+SEED = 1
+PER_KIND = 4
+LINES_SHOWN = 3
+SOURCES_SHOWN = 3
+
+
+def main() -> int:
+    """0 when every completion is the same with and without drafts, 1 when one differs, 2 when it could not run."""
+    console = Console()
+    try:
+        return 0 if demonstrate(console) else 1
+    except RestLspError as error:
+        console.print(error.message, style="red", markup=False)
+        console.print(error.hint, markup=False)
+        return 2
+
+
+def demonstrate(console: Console) -> bool:
+    """True when nothing differs."""
+    root = repository()
+    cases = in_turns(make_cases(root, seed=SEED, per_kind=PER_KIND), KINDS)
+    selection = Selection(root, [cut_hole(root, case) for case in cases], "this repository", SEED)
+    with open_setup(root, bench_settings(), console) as setup:
+        setting = describe(setup, selection, Options(seed=SEED))
+        pairs: list[Pair] = []
+        for number, pair in enumerate(warm_up_and_measure(setup, selection.holes, repeat=1), 1):
+            pairs.append(pair)
+            show(console, f"{number} of {len(cases)}", pair, selection.holes[number - 1])
+    print_report(console, setting, pairs)
+    return not any(pair.mismatch for pair in pairs)
+
+
+def repository() -> Path:
+    """The folder that holds this package when it was not installed away from its sources, else the current one."""
+    here = Path(rest_lsp.__file__).parents[1]
+    return here if (here / "pyproject.toml").is_file() else Path.cwd()
+
+
+def show(console: Console, number: str, pair: Pair, hole: Hole) -> None:
+    """One completion: where, what, what it took, and where its drafts came from."""
+    start, rest = pair.case.start, pair.rest
+    console.rule(f"{number}  [bold]{escape(pair.case.path)}:{start.line + 1}[/bold]  ({pair.case.kind})", align="left")
+    typed = hole.text[: hole.offset].rpartition("\n")[2]
+    console.print(excerpt(typed, rest.text), highlight=False)
+    equal = "[red]DIFFERENT" if pair.mismatch else "[green]equal"
+    console.print(
+        f"{equal}[/]  {len(rest.tokens)} tokens in {rest.forwards} forward passes "
+        f"({len(rest.tokens) / max(1, rest.forwards):.2f} per pass), "
+        f"plain {pair.plain.decode_ms:.0f} ms, drafted {rest.decode_ms:.0f} ms, [bold]{pair.speedup:.2f} ×[/bold]",
+        highlight=False,
+    )
+    console.print(f"drafts from {provenance(rest.sources)}", style="dim", highlight=False, markup=False)
+
+
+def excerpt(typed: str, suggestion: str) -> str:
+    """The cursor's line in grey, then the first lines of what was written."""
+    lines = suggestion.split("\n")
+    more = f"\n[dim]… {len(lines) - LINES_SHOWN} more lines[/dim]" if len(lines) > LINES_SHOWN else ""
+    shown = "\n".join(lines[:LINES_SHOWN])
+    return f"[dim]{escape(typed)}[/dim][cyan]{escape(shown)}[/cyan]{more}"
+
+
+def provenance(sources: Sequence[SourceLine]) -> str:
+    """The files and lines that gave most accepted tokens."""
+    places = [
+        f"{source.path}{'' if source.line is None else f':{source.line + 1}'} ({source.tokens} tokens)"
+        for source in sources[:SOURCES_SHOWN]
+    ]
+    more = f" and {len(sources) - SOURCES_SHOWN} more places" if len(sources) > SOURCES_SHOWN else ""
+    return ", ".join(places) + more if places else "nowhere: the model wrote every token itself"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
