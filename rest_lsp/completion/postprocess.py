@@ -13,6 +13,7 @@ from itertools import takewhile
 from rest_lsp.completion.layout import CLOSING, indent_width, opens_block, unmatched_closers
 from rest_lsp.completion.snapshot import Snapshot
 
+CLOSERS_AND_ENDS = frozenset(CLOSING + ";, ")
 QUOTES = "\"'`"
 MIN_REPEATED_LINE = 8
 """A shorter line ("}", "pass") may come twice in a row for good reason."""
@@ -75,14 +76,15 @@ def match_indent_style(text: str, snapshot: Snapshot) -> str:
 
 
 def drop_suffix_on_line(text: str, snapshot: Snapshot) -> str:
-    """What the rest of the line already says is not said again."""
+    """What the rest of the line already says is not said again, unless it closes a bracket of the text itself."""
     rest = snapshot.line_after.rstrip()
     if not rest.strip() or "\n" in text:
         return text
-    for ending in (rest, rest.lstrip()):
-        if text.rstrip().endswith(ending):
-            return text.rstrip()[: -len(ending)]
-    return text
+    code = text.rstrip()
+    ending = next((ending for ending in (rest, rest.lstrip()) if code.endswith(ending)), None)
+    if ending is None or not _closes_nothing(code, len(code) - len(ending)):
+        return text
+    return code[: -len(ending)]
 
 
 def drop_closers_on_line(text: str, snapshot: Snapshot) -> str:
@@ -90,11 +92,10 @@ def drop_closers_on_line(text: str, snapshot: Snapshot) -> str:
     rest = snapshot.line_after
     if "\n" in text or not rest.strip():
         return text
-    surplus = set(unmatched_closers(text))
     for length in range(min(len(text), len(rest)), 0, -1):
-        start = len(text) - length
-        if text.endswith(rest[:length]) and all(i in surplus or text[i] in ";, " for i in range(start, len(text))):
-            return text[:start] if rest[:length].strip() else text
+        ending, start = rest[:length], len(text) - length
+        if text.endswith(ending) and set(ending) <= CLOSERS_AND_ENDS and _closes_nothing(text, start):
+            return text[:start] if ending.strip() else text
     if text[-1:] in tuple(QUOTES) and rest.startswith(text[-1]) and text.count(text[-1]) % 2 == 1:
         return text[:-1]
     return text
@@ -147,6 +148,12 @@ RULES: tuple[Rule, ...] = (
     drop_trailing_blanks,
     drop_blank_text,
 )
+
+
+def _closes_nothing(text: str, start: int) -> bool:
+    """Whether no bracket that opens in `text` before `start` is closed behind it."""
+    surplus = set(unmatched_closers(text))
+    return all(index in surplus for index in range(start, len(text)) if text[index] in CLOSING)
 
 
 def _n_replaced(text: str, snapshot: Snapshot) -> int:
