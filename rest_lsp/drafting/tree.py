@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from rest_lsp.drafting.source import Origin
@@ -21,13 +21,15 @@ class DraftTree:
     depths[i]            1 for children of the root
     path_probability[i]  chance that the model accepts the node and all above it
     origins[i]           where the guess was read, for provenance
+    sources[i]           name of the source that knew it
     """
 
     tokens: Sequence[int] = ()
     parents: Sequence[int] = ()
     depths: Sequence[int] = ()
     path_probability: Sequence[float] = ()
-    origins: Sequence[Origin | None] = field(default=())
+    origins: Sequence[Origin | None] = ()
+    sources: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -37,7 +39,12 @@ class DraftTree:
         if n >= len(self):
             return self
         return DraftTree(
-            self.tokens[:n], self.parents[:n], self.depths[:n], self.path_probability[:n], self.origins[:n]
+            self.tokens[:n],
+            self.parents[:n],
+            self.depths[:n],
+            self.path_probability[:n],
+            self.origins[:n],
+            self.sources[:n],
         )
 
     @cached_property

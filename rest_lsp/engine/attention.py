@@ -1,0 +1,124 @@
+"""Attention of a draft tree over the KV cache, in two forms that a test holds together.
+
+`pathwise` repeats plain decoding's own sums node by node and is bit-exact; `masked` does all nodes in one call, which
+suits accelerators and is equal up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rest_lsp.drafting.tree import ROOT, DraftTree
+
+
+@dataclass(frozen=True)
+class Run:
+    """Rows of one unbranched stretch of a depth-first walk: they fill adjacent slots, so one copy writes them all."""
+
+    rows: Tensor
+    start: int
+    ends: Sequence[int]
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.ends)
+
+
+@dataclass(frozen=True)
+class TreeLayout:
+    """Where the rows of one forward pass stand: row 0 is the root, row i + 1 is node i of the tree."""
+
+    positions: Sequence[int]
+    parents: Sequence[int]
+    runs: Sequence[Run]
+
+    @classmethod
+    def of(cls, tree: DraftTree, past: int) -> TreeLayout:
+        """The layout of `tree` behind a root at position `past`."""
+        positions = [past, *(past + depth for depth in tree.depths)]
+        return cls(positions, [ROOT, *(parent + 1 for parent in tree.parents)], _runs(tree, positions))
+
+    @property
+    def row_of_output(self) -> Tensor:
+        """Inverse of the walk: where in the runs' concatenation the row stands."""
+        return torch.argsort(torch.cat([run.rows for run in self.runs]))
+
+
+def pathwise(
+    queries: Tensor, keys: Tensor, values: Tensor, cache: tuple[Tensor, Tensor], layout: TreeLayout, scale: float
+) -> Tensor:
+    """Attention of every row to the slots [0, its position], which hold exactly its ancestors when it is visited.
+
+    queries  [n, n_kv_heads, group, head_dim]
+    keys, values  [n_kv_heads, n, head_dim], already rotated
+    cache    keys and values of one layer, [n_kv_heads, capacity, head_dim]; the rows' slots are overwritten
+    returns  [n, n_kv_heads, group, head_dim]
+    """
+    cached_keys, cached_values = cache
+    outputs: list[Tensor] = []
+    for run in layout.runs:
+        cached_keys[:, run.start : run.stop] = keys[:, run.rows]
+        cached_values[:, run.start : run.stop] = values[:, run.rows]
+        for row, end in zip(run.rows.tolist(), run.ends, strict=True):
+            outputs.append(
+                F.scaled_dot_product_attention(
+                    queries[row, None], cached_keys[None, :, :end], cached_values[None, :, :end], scale=scale
+                )
+            )
+    joined = torch.cat(outputs)
+    return joined if len(layout.runs) == 1 else joined[layout.row_of_output]
+
+
+def masked(
+    queries: Tensor, keys: Tensor, values: Tensor, cache: tuple[Tensor, Tensor], mask: Tensor, past: int, scale: float
+) -> Tensor:
+    """The same in one call: rows attend to the `past` slots and, through `mask`, to their ancestors in the tree.
+
+    Rows are written to the slots past, past + 1, ... in row order.
+    mask     [n, past + n], True where a row may look
+    """
+    cached_keys, cached_values = cache
+    n, n_kv_heads, group, head_dim = queries.shape
+    cached_keys[:, past : past + n] = keys
+    cached_values[:, past : past + n] = values
+    grouped = queries.permute(1, 2, 0, 3)
+    out = F.scaled_dot_product_attention(
+        grouped,
+        cached_keys[:, None, : past + n].expand(-1, group, -1, -1),
+        cached_values[:, None, : past + n].expand(-1, group, -1, -1),
+        attn_mask=mask,
+        scale=scale,
+    )
+    return out.permute(2, 0, 1, 3)
+
+
+def tree_mask(layout: TreeLayout, past: int) -> Tensor:
+    """`[n, past + n]`: every row sees the past, itself and its ancestors (SpecInfer, arXiv 2305.09781 §4.2)."""
+    n = len(layout.parents)
+    ancestors = torch.zeros(n, n, dtype=torch.bool)
+    for row, parent in enumerate(layout.parents):
+        if parent != ROOT:
+            ancestors[row] = ancestors[parent]
+        ancestors[row, row] = True
+    return torch.cat([torch.ones(n, past, dtype=torch.bool), ancestors], dim=1)
+
+
+def causal_mask(n: int, past: int) -> Tensor:
+    """`[n, past + n]` for n consecutive tokens."""
+    return torch.ones(n, past + n, dtype=torch.bool).tril(past)
+
+
+def _runs(tree: DraftTree, positions: Sequence[int]) -> list[Run]:
+    walks: list[list[int]] = [[0]]
+    for node in tree.depth_first():
+        row, parent_row = node + 1, tree.parents[node] + 1
+        if walks[-1][-1] == parent_row:
+            walks[-1].append(row)
+        else:
+            walks.append([row])
+    return [Run(torch.tensor(rows), positions[rows[0]], [positions[row] + 1 for row in rows]) for rows in walks]

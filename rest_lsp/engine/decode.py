@@ -1,0 +1,105 @@
+"""The decode loop: draft, verify, accept.  Plain decoding is the same loop with an empty tree.
+
+Knows neither text nor stop rules: it yields steps, and whoever reads them stops by closing the iterator.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.drafting.source import Origin
+from rest_lsp.drafting.tree import ROOT, DraftTree
+from rest_lsp.engine.verifier import Verifier
+from rest_lsp.healing import Healing
+
+Pick = Callable[[Tensor, int, Healing | None], int]
+"""(logits [vocab_size], absolute position, typed text still to reproduce) -> token."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One forward pass.
+
+    tokens   the accepted draft tokens and then the model's own pick: one or more
+    origins  for each token where its draft was read, None for the model's own pick
+    sources  for each token which source drafted it, None for the model's own pick
+    drafted  nodes of the tree that was verified
+    """
+
+    tokens: list[int]
+    origins: list[Origin | None]
+    sources: list[str | None]
+    drafted: int
+    draft_ms: float
+    verify_ms: float
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The picks of one verified tree: accepted nodes, all picked tokens, and the typed text that is left."""
+
+    path: list[int]
+    tokens: list[int]
+    healing: Healing | None
+
+
+def decode(
+    verifier: Verifier,
+    prompt: Sequence[int],
+    *,
+    context: Sequence[int],
+    drafter: Drafter,
+    pick: Pick,
+    healing: Healing | None,
+    cancel: CancelToken,
+    max_tokens: int,
+) -> Iterator[Step]:
+    """Continue `prompt`, already prefilled but for its last token, by at most `max_tokens`.
+
+    `context` is the text before the cursor as ids; drafts are looked up with it.  Raises `Cancelled` between passes.
+    """
+    root, position, end = prompt[-1], len(prompt), len(prompt) + max_tokens
+    written = list(context)
+    while position < end:
+        cancel.raise_if_cancelled()
+        start = time.perf_counter()
+        tree = drafter.draft(written, verifier.length, healing)
+        drafted = time.perf_counter()
+        logits = verifier.verify(root, tree)
+        walk = accept(tree, logits, position, end, pick, healing)
+        verifier.keep(walk.path)
+        verified = time.perf_counter()
+        drafter.observe(tree, walk.path)
+        root, position, healing = walk.tokens[-1], position + len(walk.tokens), walk.healing
+        written.extend(walk.tokens)
+        yield _step(tree, walk, 1e3 * (drafted - start), 1e3 * (verified - drafted))
+
+
+def accept(tree: DraftTree, logits: Tensor, position: int, end: int, pick: Pick, healing: Healing | None) -> Walk:
+    """Walk down from the root while the pick is a child.  One pick per node, so any tree is lossless.
+
+    The last pick is the next root and is never drawn again.
+    """
+    node: int | None = ROOT
+    path: list[int] = []
+    tokens: list[int] = []
+    while node is not None:
+        token = pick(logits[node + 1], position + len(tokens), healing)
+        healing = None if healing is None else healing.advance(token)
+        tokens.append(token)
+        node = tree.child(node, token) if position + len(tokens) < end else None
+        if node is not None:
+            path.append(node)
+    return Walk(path, tokens, healing)
+
+
+def _step(tree: DraftTree, walk: Walk, draft_ms: float, verify_ms: float) -> Step:
+    origins = [tree.origins[node] for node in walk.path]
+    sources = [tree.sources[node] for node in walk.path]
+    return Step(walk.tokens, [*origins, None], [*sources, None], len(tree), draft_ms, verify_ms)

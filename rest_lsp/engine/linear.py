@@ -1,0 +1,96 @@
+"""Linear layers whose result for a row does not depend on the other rows: the ground of bit-exact verification.
+
+A matrix product sums in an order that a library picks by shape, so a row computed alone and the same row computed among
+others differ in the last bit.  Each class here says how it avoids that, or that it does not.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Linear(Protocol):
+    """`y = x Wᵀ + b` for rows `[n, n_in]` to `[n, n_out]`."""
+
+    n_bytes: int
+
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+
+class Int8Linear:
+    """int8 weights with one scale per output channel, int8 activations with one scale per row.
+
+    torch's dynamic int8 product takes a single scale for the whole batch.  Dividing every row by its own maximum and
+    putting the guard row [1, -1, 0, ...] in front pins that scale to 2/255, so a row is quantised alike in any company;
+    the products are exact integers, so the sums are too.
+    """
+
+    def __init__(self, weight: Tensor, scales: Tensor, bias: Tensor | None) -> None:
+        n_out, self._n_in = weight.shape
+        self._packed = pack_int8(weight, scales)
+        self._bias = bias
+        self._rows: dict[int, tuple[Tensor, Tensor]] = {}
+        self.n_bytes = weight.numel() + 4 * n_out
+
+    def __call__(self, x: Tensor) -> Tensor:
+        guarded, rows = self._buffer(len(x))
+        scale = torch.linalg.vector_norm(x, float("inf"), dim=1, keepdim=True).clamp_min_(1e-9)
+        torch.div(x, scale, out=rows)
+        y = multiply_int8(guarded, self._packed)[1:]
+        y.mul_(scale)
+        return y if self._bias is None else y.add_(self._bias)
+
+    def _buffer(self, n: int) -> tuple[Tensor, Tensor]:
+        found = self._rows.get(n)
+        if found is None:
+            guarded = torch.zeros(n + 1, self._n_in)
+            guarded[0, 0], guarded[0, 1] = 1.0, -1.0
+            found = guarded, guarded[1:]
+            if n <= _KEPT_ROWS:
+                self._rows[n] = found
+        return found
+
+
+_KEPT_ROWS = 65
+"""Row counts whose input buffers stay allocated: those of decoding, not those of prefill."""
+
+
+def pack_int8(weight: Tensor, scales: Tensor) -> torch.ScriptObject:
+    """Lay out int8 `[n_out, n_in]` with float scales `[n_out]` for the kernel of the chosen engine."""
+    zeros = torch.zeros(len(weight), dtype=torch.int64)
+    quantised = torch._make_per_channel_quantized_tensor(weight, scales.double(), zeros, 0)
+    packed: torch.ScriptObject = torch.ops.quantized.linear_prepack(quantised, None)
+    return packed
+
+
+def multiply_int8(x: Tensor, packed: torch.ScriptObject) -> Tensor:
+    """`[n, n_in]` float to `[n, n_out]` float; activations are quantised with one scale for all rows."""
+    product: Tensor = torch.ops.quantized.linear_dynamic(x, packed, False)
+    return product
+
+
+class RowLinear:
+    """Floating-point weights; every row is multiplied alone, by the call that plain decoding would make.  Exact, not fast."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._weight, self._bias = weight, bias
+        self.n_bytes = weight.numel() * weight.element_size()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        # A fresh copy of each row has the alignment that a single row has; a view inside the batch may not.
+        return torch.cat([F.linear(row.clone(), self._weight, self._bias) for row in x.split(1)])
+
+
+class DenseLinear:
+    """Floating-point weights, all rows in one product.  For accelerators: fast, equal up to rounding only."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._weight, self._bias = weight, bias
+        self.n_bytes = weight.numel() * weight.element_size()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.linear(x, self._weight, self._bias)

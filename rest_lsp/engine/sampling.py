@@ -1,0 +1,55 @@
+"""Picking the next token: argmax, or a draw that depends only on the seed, the position and the logits.
+
+Because a draw is a function of its position, a sampled run with drafts equals the sampled run without, token for token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rest_lsp.healing import Healing
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """temperature 0 is greedy; top_k 0 and top_p 1 keep every token."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int = 0
+
+
+def pick(logits: Tensor, position: int, sampling: Sampling, healing: Healing | None) -> int:
+    """The token at absolute `position` given its `logits` `[vocab_size]`; `healing` limits it to the typed text."""
+    if healing is None:
+        allowed = None
+    else:
+        allowed = healing.allowed()
+        logits = logits[torch.from_numpy(allowed).to(logits.device)]
+    choice = int(logits.argmax()) if sampling.temperature <= 0 else _draw(logits, position, sampling)
+    return choice if allowed is None else int(allowed[choice])
+
+
+def _draw(logits: Tensor, position: int, sampling: Sampling) -> int:
+    scores = logits.double().cpu().numpy() / sampling.temperature
+    order = np.argsort(-scores, kind="stable")
+    if sampling.top_k > 0:
+        order = order[: sampling.top_k]
+    weights = np.exp(scores[order] - scores[order[0]])
+    cumulative = np.cumsum(weights)
+    kept = _nucleus(cumulative, sampling.top_p)
+    uniform = np.random.Generator(np.random.Philox(key=sampling.seed, counter=position)).random()
+    return int(order[min(int(np.searchsorted(cumulative[:kept], uniform * cumulative[kept - 1], "right")), kept - 1)])
+
+
+def _nucleus(cumulative: NDArray[np.float64], top_p: float) -> int:
+    """How many of the likeliest tokens reach `top_p` together (Holtzman et al., arXiv 1904.09751); at least one."""
+    if top_p >= 1.0:
+        return len(cumulative)
+    return int(np.searchsorted(cumulative, top_p * cumulative[-1], "left")) + 1
