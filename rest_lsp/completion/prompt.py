@@ -61,11 +61,11 @@ class PromptBuilder:
         return self._budget * CHARACTERS_PER_TOKEN
 
     def build_prompt(self, snapshot: Snapshot) -> Prompt:
-        """At most `budget_tokens` ids: a quarter for the suffix, an eighth for the middle, the rest for the prefix."""
-        room_for_middle = self._budget // 8
+        """At most `budget_tokens` ids: a quarter for the suffix, a sixth for the middle, the rest for the prefix."""
+        room_for_middle = self._budget // 6
         suffix_ids = self._suffix(snapshot.after, self._budget // 4)
         anchor = self._anchor(snapshot, room_for_middle)
-        middle_ids = list(self._encode(snapshot.before[anchor:]))[-room_for_middle:]
+        middle_ids = list(self._encode(snapshot.before[anchor:]))
         n_markers = len(self._fim.layout) - 2
         room = self._budget - len(suffix_ids) - room_for_middle - n_markers
         first_line = snapshot.line - snapshot.before.count("\n")
@@ -83,23 +83,29 @@ class PromptBuilder:
         )
 
     def _anchor(self, snapshot: Snapshot, room: int) -> int:
-        """Index in `snapshot.before` where the middle begins.
+        """Index in `snapshot.before` where the middle begins, so that it takes at most `room` tokens.
 
         The anchor's line number is a multiple of `anchor_lines`, at least that many lines above the cursor: a new line
-        moves it only now and then.  It comes nearer when the lines between are too long.
+        moves it only now and then.  Where the lines between are too long, half as many are tried, and so on.
         """
-        lines = snapshot.before.split("\n")
-        wanted = _anchor_distance(snapshot.line, self._anchor_lines)
-        cost = self._line_cost(lines[-1]) if len(lines[-1]) <= room * CHARACTERS_PER_TOKEN else room + 1
-        if cost > room:
-            return len(snapshot.before) - _stable_tail(len(lines[-1]), room)
-        start = len(snapshot.before) - len(lines[-1])
-        for line in reversed(lines[max(0, len(lines) - 1 - wanted) : -1]):
-            cost += self._line_cost(line + "\n")
-            if cost > room:
-                break
-            start -= len(line) + 1
-        return start
+        before = snapshot.before
+        n_lines = self._anchor_lines
+        while True:
+            start = _start_of_line_above(before, _anchor_distance(snapshot.line, n_lines))
+            if len(before) - start <= room * CHARACTERS_PER_TOKEN and len(self._encode(before[start:])) <= room:
+                return start
+            if n_lines == 0:
+                return self._anchor_within_line(before, start, room)
+            n_lines //= 2
+
+    def _anchor_within_line(self, before: str, line_start: int, room: int) -> int:
+        """For a line that is too long by itself: steps of a quarter of `room`, so that typing seldom moves the anchor."""
+        step = max(1, room // 4)
+        too_long = max(0, len(before) - line_start - room)
+        start = line_start + -(-too_long // step) * step
+        while start < len(before) and len(self._encode(before[start:])) > room:
+            start += step
+        return min(start, len(before))
 
     def _prefix(self, text: str, first_line: int, room: int) -> list[int]:
         """Ids of the last lines of `text` that fit `room`.  In the document its first line has number `first_line`."""
@@ -150,11 +156,14 @@ def _anchor_distance(line: int, anchor_lines: int) -> int:
     return line - (highest - highest % anchor_lines)
 
 
-def _stable_tail(length: int, room: int) -> int:
-    """How many of `length` characters to keep so that they fit and that the cut stays while a few are added."""
-    step = max(1, room // 2)
-    cut = -(-(length - room) // step) * step
-    return length - max(0, cut)
+def _start_of_line_above(text: str, distance: int) -> int:
+    """Index where the line `distance` lines above the last one begins; 0 when there are not as many."""
+    start = len(text) + 1
+    for _ in range(distance + 1):
+        start = text.rfind("\n", 0, start - 1) + 1
+        if start == 0:
+            break
+    return start
 
 
 def _power_of_two_below(value: float) -> int:
