@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProgressEvent:
-    """`done` of `total` units of one stage ("download", "verify", "convert"); `total` is 0 when it is not known."""
+    """`done` of `total` units of one stage; `total` is 0 when it is not known.
+
+    Stages are "wait" (for another process), "download", "verify", "read" and "convert".
+    """
 
     stage: str
     done: int

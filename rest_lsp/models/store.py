@@ -107,6 +107,7 @@ class ModelStore:
             if opened is not None:
                 return opened
             original = reference.path if isinstance(reference, LocalReference) else self._locked_pull(reference)
+            self._progress(ProgressEvent("read", 0, 0, "files"))
             convert(
                 _open_source(original),
                 packed,
