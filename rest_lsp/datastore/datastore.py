@@ -1,0 +1,241 @@
+"""The datastore as the rest of the program sees it: open, refresh, watch, set buffers, ask for occurrences.
+
+Wires the parts: snapshots to read from, live buffers, and a worker process that keeps the segments on disk current.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES
+from rest_lsp.datastore.generation import Generation, open_newest, open_segments
+from rest_lsp.datastore.hot import HotBuffers
+from rest_lsp.datastore.indexer import Indexer
+from rest_lsp.datastore.manifest import Manifest
+from rest_lsp.datastore.occurrence import Occurrence, Origin
+from rest_lsp.datastore.protocol import Message, WorkerSetup, unpack_segments
+from rest_lsp.datastore.reports import DatastoreStatus, IndexProgress, ProgressCallback, RefreshReport
+from rest_lsp.datastore.rules import IndexRules
+from rest_lsp.datastore.segment import Segment
+from rest_lsp.datastore.snapshot import Snapshot
+from rest_lsp.errors import DatastoreError
+
+__all__ = [
+    "Datastore",
+    "DatastoreStatus",
+    "IndexProgress",
+    "IndexRules",
+    "Occurrence",
+    "Origin",
+    "RefreshReport",
+    "workspace_directory",
+]
+
+TIME_LIMIT_MS = 0.8
+
+_log = logging.getLogger(__name__)
+
+
+class Datastore:
+    """Thread-safe.  Queries take no lock and never wait for indexing."""
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        *,
+        directory: Path,
+        tokenizer_path: Path,
+        rules: IndexRules | None = None,
+        reconcile_s: float = 300.0,
+        notice: Callable[[str], None] | None = None,
+    ) -> Datastore:
+        """Open what earlier sessions indexed, in milliseconds; an empty datastore when there is nothing whole.
+
+        root          the workspace
+        directory     folder for all datastores; this one gets its own, by workspace, tokenizer and format
+        reconcile_s   while watching, seconds between full comparisons
+        notice        called, on any thread, with what a person should know; once per thing
+        Nothing is written here.  Raises DatastoreError when the workspace or the tokenizer cannot be read.
+        """
+        try:
+            real_root = root.resolve(strict=True)
+            fingerprint = hashlib.blake2b(tokenizer_path.read_bytes(), digest_size=HASH_BYTES).hexdigest()
+        except OSError as error:
+            raise DatastoreError(
+                f"The datastore cannot be opened: {error.filename} cannot be read ({error.strerror}).",
+                "Check the workspace folder, and run `rest-lsp models pull` if the model is missing.",
+            ) from error
+        place = workspace_directory(directory.absolute(), real_root, fingerprint)
+        setup = WorkerSetup(
+            real_root, place, tokenizer_path.resolve(), fingerprint, rules or IndexRules(), reconcile_s=reconcile_s
+        )
+        return cls(setup, notice or _log.warning)
+
+    def __init__(self, setup: WorkerSetup, notice: Callable[[str], None]) -> None:
+        self._setup = setup
+        self._notice = notice
+        self._notices: list[str] = []
+        self._lock = threading.Lock()
+        self._buffers = HotBuffers()
+        self._generation = open_newest(setup.directory, setup.fingerprint).generation
+        self._snapshot = Snapshot(self._generation)
+        self._memory: dict[str, Segment] = {}
+        self._indexer = Indexer(setup, self._take)
+        self._on_change: Callable[[], None] | None = None
+        self._is_watching = False
+        self._is_in_memory = False
+
+    def refresh(self, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> RefreshReport:
+        """Make the datastore agree with the workspace; blocks until it does, while queries go on with what is there.
+
+        Raises DatastoreError, or Cancelled; what was indexed until then stays.
+        """
+        return self._indexer.refresh(progress, cancel)
+
+    def watch(self, on_change: Callable[[], None] | None = None) -> None:
+        """Keep it so: changes on disk are visible within a second.  Returns at once; `on_change` runs on a thread."""
+        self._on_change = on_change
+        self._indexer.watch()
+
+    def set_buffer(self, path: str, ids: Sequence[int]) -> None:
+        """Take the text of an open editor buffer, which supersedes the file on disk until `drop_buffer`.
+
+        `path` is relative to the workspace, or absolute.  Files that must not be indexed stay out, open or not.
+        About 1 ms for 5,000 tokens.
+        """
+        key = self._key(path)
+        with self._lock:
+            if self._setup.rules.path_verdict(key) in ("secret", "excluded"):
+                self._buffers.drop(key)
+            else:
+                self._buffers.set(key, ids)
+            self._swap()
+
+    def drop_buffer(self, path: str) -> None:
+        """The editor closed it: the file on disk counts again."""
+        with self._lock:
+            self._buffers.drop(self._key(path))
+            self._swap()
+
+    def occurrences(
+        self,
+        context: Sequence[int],
+        *,
+        depth: int,
+        max_length: int = 16,
+        min_length: int = 1,
+        limit: int = 64,
+        exclude: str | None = None,
+        time_limit_ms: float = TIME_LIMIT_MS,
+    ) -> list[Occurrence]:
+        """Earlier places where the last tokens of `context` stand, with up to `depth` tokens of what follows there.
+
+        Longest matches first, each place once, under its longest match (min_length … max_length tokens); at most
+        `limit` places.  When a length has more, they are sampled evenly and `weight` says how many one stands for.
+        Never across documents, never in a deleted or superseded one, nor in that of the path `exclude`.  Places at the
+        end of a document, where nothing follows, are left out.  After `time_limit_ms` the answer is what was found.
+        """
+        return self._snapshot.occurrences(
+            context,
+            depth=depth,
+            max_length=max_length,
+            min_length=min_length,
+            limit=limit,
+            exclude=None if exclude is None else self._key(exclude),
+            time_limit_ms=time_limit_ms,
+        )
+
+    def line_of(self, origin: Origin, decode: Callable[[Sequence[int]], str]) -> int | None:
+        """The zero-based line of a place; None when that version of the document has gone."""
+        ids = self._snapshot.document_ids(origin)
+        return None if ids is None else decode(ids[: origin.offset].tolist()).count("\n")
+
+    def status(self) -> DatastoreStatus:
+        """The state now; cheap."""
+        generation = self._generation
+        return DatastoreStatus(
+            path=str(self._setup.directory),
+            tokens=sum(live.live_tokens for live in generation.segments),
+            files=sum(live.n_live_documents for live in generation.segments),
+            segments=len(generation.segments),
+            generation=generation.number,
+            buffers=len(self._buffers.paths),
+            indexing=self._indexer.is_busy,
+            watching=self._is_watching,
+            in_memory=self._is_in_memory,
+            notices=tuple(self._notices),
+        )
+
+    def close(self) -> None:
+        """End the worker.  The datastore can still be asked, but no longer refreshed."""
+        self._indexer.close()
+        self._is_watching = False
+
+    def _take(self, message: Message) -> None:
+        """A message from the worker, on the indexer's thread."""
+        match message["event"]:
+            case "generation":
+                self._is_in_memory = False
+                opened = open_newest(self._setup.directory, self._setup.fingerprint, self._open_segments())
+                self._publish(opened.generation)
+            case "memory":
+                self._is_in_memory = True
+                self._publish(self._generation_in_memory(message))
+            case "watching":
+                self._is_watching = message["value"]
+            case "notice":
+                self._notices.append(message["message"])
+                self._notice(message["message"])
+
+    def _generation_in_memory(self, message: Message) -> Generation:
+        fingerprint = bytes.fromhex(self._setup.fingerprint)
+        for name, data in unpack_segments(message["segments"]).items():
+            self._memory[name] = Segment.from_bytes(name, data, fingerprint)
+        manifest = Manifest.from_bytes(message["manifest"].encode())
+        generation = open_segments(self._setup.directory, manifest, self._open_segments()).generation
+        names = {live.segment.name for live in generation.segments}
+        self._memory = {name: segment for name, segment in self._memory.items() if name in names}
+        return generation
+
+    def _open_segments(self) -> dict[str, Segment]:
+        return {**self._memory, **{live.segment.name: live.segment for live in self._generation.segments}}
+
+    def _publish(self, generation: Generation) -> None:
+        with self._lock:
+            changed = generation.number != self._generation.number
+            self._generation = generation
+            self._swap()
+        if changed and self._on_change:
+            self._on_change()
+
+    def _swap(self) -> None:
+        """With the lock held: queries that start after this see the change as a whole."""
+        self._snapshot = Snapshot(self._generation, self._buffers.views, self._buffers.paths)
+
+    def _key(self, path: str) -> str:
+        """Paths as the datastore has them: relative to the workspace with slashes; absolute when outside."""
+        if not Path(path).is_absolute():
+            return path.replace(os.sep, "/")
+        try:
+            return Path(path).relative_to(self._setup.root).as_posix()
+        except ValueError:
+            pass
+        try:
+            return Path(path).resolve().relative_to(self._setup.root).as_posix()
+        except (OSError, ValueError):
+            return path.replace(os.sep, "/")
+
+
+def workspace_directory(directory: Path, root: Path, fingerprint: str) -> Path:
+    """The folder of one workspace's datastore: a readable name, and a hash of all that makes it unusable for others."""
+    digest = hashlib.blake2b(f"{FORMAT_VERSION}\0{fingerprint}\0".encode() + os.fsencode(root), digest_size=8)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name)[:40] or "root"
+    return directory / f"{name}-{digest.hexdigest()}"

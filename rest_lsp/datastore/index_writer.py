@@ -1,0 +1,312 @@
+"""Makes the datastore agree with the workspace: finds what differs, tokenises only that, commits it in batches.
+
+Knows no processes, watchers or queries.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from rest_lsp.datastore.catalogue import Catalogue, Place
+from rest_lsp.datastore.generation import LiveSegment
+from rest_lsp.datastore.listing import Listing
+from rest_lsp.datastore.merge import SegmentSize, choose_merge, merge_segments
+from rest_lsp.datastore.reports import IndexProgress, ProgressCallback, RefreshReport
+from rest_lsp.datastore.rules import IndexRules
+from rest_lsp.datastore.segment import NewDocument, Segment
+from rest_lsp.datastore.source_file import (
+    Content,
+    FileStamp,
+    Unreadable,
+    indexable_text,
+    read_content,
+    stamp_of,
+)
+from rest_lsp.datastore.stat_cache import StatCache
+from rest_lsp.datastore.store import Store, new_segment_name
+from rest_lsp.datastore.suffix_array import Sorter, suffix_array
+
+FIRST_BATCH_BYTES = 1 << 18
+BATCH_BYTES = 1 << 20
+"""Text per commit.  The first one is small so that drafts begin early."""
+
+Encode = Callable[[Sequence[str]], list[list[int]]]
+
+_log = logging.getLogger(__name__)
+
+
+class Suspect(NamedTuple):
+    """A listed file that may differ from its document."""
+
+    path: str
+    stamp: FileStamp
+
+
+@dataclass
+class Tally:
+    """Counts of one refresh, filled as it goes."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    tokenised: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class _Edit:
+    """One commit in the making: documents to bury, to revive and to add."""
+
+    bury: list[Place] = field(default_factory=list)
+    revive: list[Place] = field(default_factory=list)
+    documents: list[NewDocument] = field(default_factory=list)
+    to_encode: list[_Pending] = field(default_factory=list)
+
+
+class _Pending(NamedTuple):
+    """Text that still has to be tokenised."""
+
+    path: str
+    content: Content
+    text: str
+
+
+class IndexWriter:
+    """One thread, in the worker process.  `between_batches` may call `update` again for files that are more urgent."""
+
+    def __init__(
+        self,
+        root: Path,
+        store: Store,
+        rules: IndexRules,
+        stat_cache: StatCache,
+        encode: Encode,
+        on_commit: Callable[[], None],
+        sorter: Sorter = suffix_array,
+    ) -> None:
+        self._root = root
+        self._store = store
+        self._rules = rules
+        self._listing = Listing(root, rules)
+        self._stat_cache = stat_cache
+        self._encode = encode
+        self._on_commit = on_commit
+        self._sorter = sorter
+        self._catalogue = Catalogue(store.generation)
+
+    def refresh(
+        self,
+        progress: ProgressCallback | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        between_batches: Callable[[], None] | None = None,
+    ) -> RefreshReport:
+        """Compare the whole workspace.  What was done before `should_stop` said so is kept."""
+        started = time.perf_counter()
+        tally = Tally()
+        if progress:
+            progress(IndexProgress("list", 0, 0))
+        listed = self._listing.files()
+        suspects = self._reconcile(listed, set(self._catalogue.live), tally)
+        suspects.sort(key=lambda suspect: suspect.stamp.mtime_ns, reverse=True)
+        done = 0
+        for batch in _batches(suspects):
+            if should_stop and should_stop():
+                break
+            self._index(batch, tally)
+            done += len(batch)
+            if progress:
+                progress(IndexProgress("index", done, len(suspects)))
+            if between_batches:
+                between_batches()
+        self._stat_cache.save()
+        return self._report(tally, time.perf_counter() - started)
+
+    def update(self, paths: Iterable[str]) -> RefreshReport:
+        """Compare only these files and folders, which may have gone."""
+        started = time.perf_counter()
+        tally = Tally()
+        asked = sorted(set(paths))
+        listed = self._listing.files(asked)
+        below = tuple(path + "/" for path in asked)
+        known = {path for path in self._catalogue.live if path.startswith(below) or path in asked}
+        for batch in _batches(self._reconcile(listed, known, tally)):
+            self._index(batch, tally)
+        self._stat_cache.save()
+        return self._report(tally, time.perf_counter() - started)
+
+    def merge_once(self) -> bool:
+        """Do one merge if the policy asks for one; False when all is well."""
+        segments = self._store.generation.segments
+        chosen = choose_merge([SegmentSize(live.live_tokens, live.dead_tokens) for live in segments])
+        if not chosen:
+            return False
+        self._replace(chosen, purge=False)
+        return True
+
+    def watched_directories(self) -> list[str]:
+        """See `Listing`."""
+        return self._listing.watched_directories()
+
+    def report(self) -> RefreshReport:
+        """The state as it is, without looking at the workspace."""
+        return self._report(Tally(), 0.0)
+
+    def _reconcile(self, listed: Sequence[str], known: set[str], tally: Tally) -> list[Suspect]:
+        """Remove the documents of `known` that are no longer listed or indexable; return the files to be read."""
+        suspects: list[Suspect] = []
+        gone = known.difference(listed)
+        for path in listed:
+            stamp = stamp_of(self._root, path, self._rules)
+            if isinstance(stamp, Unreadable):
+                tally.skipped[stamp.reason] += 1
+                gone |= {path} & known
+                continue
+            remembered = self._stat_cache.get(path, stamp)
+            place = self._catalogue.live.get(path)
+            if remembered and remembered.skipped:
+                tally.skipped[remembered.skipped] += 1
+                gone |= {path} & known
+            elif not (remembered and place and place.content_hash == remembered.content_hash):
+                suspects.append(Suspect(path, stamp))
+        self._remove(gone, tally)
+        return suspects
+
+    def _remove(self, gone: set[str], tally: Tally) -> None:
+        """Bury documents.  Those whose file is still there were ruled out by a rule, so their bytes go as well."""
+        if not gone:
+            return
+        tally.removed += len(gone)
+        self._stat_cache.forget(gone)
+        self._commit(_Edit(bury=[self._catalogue.live[path] for path in gone]))
+        forbidden = {path for path in gone if os.path.lexists(self._root / path)}
+        holding = [
+            index
+            for index, live in enumerate(self._store.generation.segments)
+            if not forbidden.isdisjoint(live.segment.paths)
+        ]
+        if holding:
+            self._replace(holding, purge=True)
+
+    def _index(self, batch: Sequence[Suspect], tally: Tally) -> None:
+        edit = _Edit()
+        for suspect in batch:
+            self._examine(suspect, edit, tally)
+        self._tokenise(edit, tally)
+        self._commit(edit)
+
+    def _examine(self, suspect: Suspect, edit: _Edit, tally: Tally) -> None:
+        """Read a file and decide: as before, alive again, known by its content, to be tokenised, or left out."""
+        path = suspect.path
+        content = read_content(self._root, path, self._rules)
+        place = self._catalogue.live.get(path)
+        if isinstance(content, Unreadable):
+            tally.skipped[content.reason] += 1
+            return
+        if place and place.content_hash == content.content_hash:
+            self._stat_cache.put(path, content.stamp, content.content_hash, "")
+            return
+        if place:
+            edit.bury.append(place)
+            tally.changed += 1
+        else:
+            tally.added += 1
+        if dead := self._catalogue.find_dead(path, content.content_hash):
+            edit.revive.append(dead)
+        elif known := self._catalogue.find_content(content.content_hash):
+            edit.documents.append(NewDocument(path, content.content_hash, known.ids))
+        elif isinstance(text := indexable_text(content.data), Unreadable):
+            self._skip(path, content, text.reason, tally)
+            return
+        else:
+            edit.to_encode.append(_Pending(path, content, text))
+            return
+        self._stat_cache.put(path, content.stamp, content.content_hash, "")
+
+    def _tokenise(self, edit: _Edit, tally: Tally) -> None:
+        if not edit.to_encode:
+            return
+        tally.tokenised += len(edit.to_encode)
+        encoded = self._encode([pending.text for pending in edit.to_encode])
+        for pending, ids in zip(edit.to_encode, encoded, strict=True):
+            if len(ids) > self._rules.max_file_tokens:
+                self._skip(pending.path, pending.content, "too many tokens", tally)
+                continue
+            edit.documents.append(NewDocument(pending.path, pending.content.content_hash, ids))
+            self._stat_cache.put(pending.path, pending.content.stamp, pending.content.content_hash, "")
+
+    def _skip(self, path: str, content: Content, reason: str, tally: Tally) -> None:
+        tally.skipped[reason] += 1
+        if path in self._catalogue.live:
+            tally.changed -= 1
+            tally.removed += 1
+        else:
+            tally.added -= 1
+        self._stat_cache.put(path, content.stamp, content.content_hash, reason)
+
+    def _commit(self, edit: _Edit) -> None:
+        if not (edit.bury or edit.revive or edit.documents):
+            return
+        buried = {(place.segment.name, place.document) for place in edit.bury}
+        revived = {(place.segment.name, place.document) for place in edit.revive}
+        segments = []
+        for segment, dead in self._store.generation.segments:
+            added = {document for name, document in buried if name == segment.name}
+            lifted = {document for name, document in revived if name == segment.name}
+            segments.append(LiveSegment(segment, (dead | added) - lifted))
+        if edit.documents:
+            fingerprint = bytes.fromhex(self._store.fingerprint)
+            built = Segment.build(new_segment_name(), edit.documents, fingerprint, self._sorter)
+            segments.append(LiveSegment(built))
+        self._publish(segments, purge=False)
+
+    def _replace(self, chosen: Sequence[int], *, purge: bool) -> None:
+        """Put one new segment where the last of the chosen ones was."""
+        segments = list(self._store.generation.segments)
+        fingerprint = bytes.fromhex(self._store.fingerprint)
+        sources = [segments[index] for index in chosen]
+        merged = merge_segments(new_segment_name(), sources, fingerprint, self._sorter)
+        result = [live for index, live in enumerate(segments) if index not in chosen]
+        if merged:
+            result.insert(max(chosen) - len(chosen) + 1, LiveSegment(merged))
+        self._publish(result, purge=purge)
+
+    def _publish(self, segments: Sequence[LiveSegment], *, purge: bool) -> None:
+        self._store.commit(segments, purge=purge)
+        self._catalogue = Catalogue(self._store.generation)
+        self._on_commit()
+
+    def _report(self, tally: Tally, seconds: float) -> RefreshReport:
+        generation = self._store.generation
+        return RefreshReport(
+            files=len(self._catalogue.live),
+            tokens=sum(live.live_tokens for live in generation.segments),
+            segments=len(generation.segments),
+            generation=generation.number,
+            added=tally.added,
+            changed=tally.changed,
+            removed=tally.removed,
+            tokenised=tally.tokenised,
+            skipped=dict(tally.skipped),
+            seconds=seconds,
+        )
+
+
+def _batches(suspects: Sequence[Suspect]) -> Iterator[list[Suspect]]:
+    """Cut so that one commit handles about BATCH_BYTES of text."""
+    batch: list[Suspect] = []
+    room = FIRST_BATCH_BYTES
+    for suspect in suspects:
+        batch.append(suspect)
+        room -= suspect.stamp.size
+        if room <= 0:
+            yield batch
+            batch, room = [], BATCH_BYTES
+    if batch:
+        yield batch

@@ -1,0 +1,78 @@
+"""When segments are merged (a pure policy) and how (their living documents are sorted anew)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rest_lsp.datastore.generation import LiveSegment
+from rest_lsp.datastore.segment import NewDocument, Segment
+from rest_lsp.datastore.suffix_array import Sorter, suffix_array
+
+FLOOR_TOKENS = 1 << 16
+FAN_OUT = 4
+MAX_SEGMENT_TOKENS = 1 << 24
+MAX_SEGMENTS = 12
+MAX_DEAD_FRACTION = 0.2
+
+
+class SegmentSize(NamedTuple):
+    """All that the policy looks at."""
+
+    live_tokens: int
+    dead_tokens: int
+
+    @property
+    def tier(self) -> int:
+        """0 up to FLOOR_TOKENS, then one more for each factor of FAN_OUT."""
+        tier = 0
+        while self.live_tokens > FLOOR_TOKENS * FAN_OUT**tier:
+            tier += 1
+        return tier
+
+
+def choose_merge(sizes: Sequence[SegmentSize]) -> list[int]:
+    """Which segments to replace by one; [] when all is well.
+
+    First those with too much dead text, alone; then the lowest tier that has FAN_OUT segments (Lucene's tiers: a token
+    is sorted anew about log4(n) times); then, beyond MAX_SEGMENTS, the smallest that fit together.
+    """
+    for index, size in enumerate(sizes):
+        if size.dead_tokens > MAX_DEAD_FRACTION * (size.live_tokens + size.dead_tokens):
+            return [index]
+    tiers: dict[int, list[int]] = {}
+    for index, size in enumerate(sizes):
+        tiers.setdefault(size.tier, []).append(index)
+    for tier in sorted(tiers):
+        if len(tiers[tier]) >= FAN_OUT and (chosen := _that_fit(sizes, tiers[tier])):
+            return chosen
+    if len(sizes) > MAX_SEGMENTS:
+        smallest = sorted(range(len(sizes)), key=lambda index: sizes[index].live_tokens)[:FAN_OUT]
+        return _that_fit(sizes, smallest)
+    return []
+
+
+def merge_segments(
+    name: str, sources: Sequence[LiveSegment], fingerprint: bytes, sorter: Sorter = suffix_array
+) -> Segment | None:
+    """One segment with the living documents of `sources`; None when none lives."""
+    documents = [
+        NewDocument(
+            live.segment.paths[document], live.segment.content_hash(document), live.segment.document_ids(document)
+        )
+        for live in sources
+        for document in live.live_documents
+    ]
+    return Segment.build(name, documents, fingerprint, sorter) if documents else None
+
+
+def _that_fit(sizes: Sequence[SegmentSize], candidates: Sequence[int]) -> list[int]:
+    """The smallest candidates that make a segment of allowed size; [] when not even two do."""
+    chosen: list[int] = []
+    total = 0
+    for index in sorted(candidates, key=lambda index: sizes[index].live_tokens):
+        total += sizes[index].live_tokens
+        if total > MAX_SEGMENT_TOKENS:
+            break
+        chosen.append(index)
+    return sorted(chosen) if len(chosen) > 1 else []

@@ -1,0 +1,88 @@
+"""What a query sees: an immutable list of views, live buffers first, then segments from the newest to the oldest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from rest_lsp.datastore.generation import NOTHING, Generation
+from rest_lsp.datastore.occurrence import Occurrence, Origin
+from rest_lsp.datastore.search import Query, View, occurrences
+
+
+class Snapshot:
+    """Immutable; replaced as a whole, so readers need no lock and a query never sees half a change."""
+
+    def __init__(
+        self,
+        generation: Generation = NOTHING,
+        buffers: Sequence[View] = (),
+        hidden: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """`buffers` supersede the documents of `generation` whose paths are in `hidden`."""
+        self.generation = generation
+        self._buffers = tuple(buffers)
+        self._views = (*buffers, *_generation_views(generation, hidden))
+        self._without: tuple[str, tuple[View, ...]] = ("", self._views)
+
+    def occurrences(
+        self,
+        context: Sequence[int],
+        *,
+        depth: int,
+        max_length: int,
+        min_length: int,
+        limit: int,
+        exclude: str | None,
+        time_limit_ms: float,
+    ) -> list[Occurrence]:
+        """See `Datastore.occurrences`."""
+        views = self._views if exclude is None else self._views_without(exclude)
+        query = Query(
+            reversed_context=context[: -max_length - 1 : -1],
+            depth=depth,
+            min_length=min_length,
+            limit=limit,
+            deadline=perf_counter() + time_limit_ms / 1000,
+        )
+        return occurrences(views, query)
+
+    def document_ids(self, origin: Origin) -> npt.NDArray[np.uint32] | None:
+        """Token ids [n] of the document an origin lies in; None when it is no longer there."""
+        for view in self._views:
+            document = view.segment.document_of_path.get(origin.path)
+            if document is None or (view.dead and view.dead[document]):
+                continue
+            if view.segment.versions[document] == origin.generation:
+                return view.segment.document_ids(document)
+        return None
+
+    def _views_without(self, path: str) -> tuple[View, ...]:
+        """All views with the documents of one path dead.  The last answer is kept: requests come in rows."""
+        known, views = self._without
+        if known != path:
+            views = tuple(_hide(view, path) for view in self._views)
+            self._without = (path, views)
+        return views
+
+
+def _generation_views(generation: Generation, hidden: AbstractSet[str]) -> Iterable[View]:
+    for segment, dead in reversed(generation.segments):
+        superseded = {segment.document_of_path[path] for path in hidden if path in segment.document_of_path}
+        flags = bytearray(segment.n_documents) if dead or superseded else bytearray()
+        for document in dead | superseded:
+            flags[document] = 1
+        yield View(segment, bytes(flags))
+
+
+def _hide(view: View, path: str) -> View:
+    document = view.segment.document_of_path.get(path)
+    if document is None:
+        return view
+    flags = bytearray(view.dead or view.segment.n_documents)
+    flags[document] = 1
+    return view._replace(dead=bytes(flags))
