@@ -1,0 +1,72 @@
+"""Whether those who started the process still live.  Knows nothing of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+POLL_INTERVAL_S = 0.5
+
+
+class ParentWatch:
+    """Polls, since no system tells a process that its parent has died in a way that works on all of them."""
+
+    def __init__(self, on_orphaned: Callable[[str], None]) -> None:
+        self._on_orphaned = on_orphaned
+        self._parent = os.getppid()
+        self._editor: int | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Watch the parent; to be called on the event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._poll())
+
+    def watch_editor(self, process_id: int | None) -> None:
+        """Watch also the process that the editor named in `initialize`."""
+        self._editor = process_id
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _poll(self) -> None:
+        while True:
+            if os.getppid() != self._parent:
+                self._on_orphaned("The process that started the server has ended.")
+                return
+            if self._editor is not None and not is_alive(self._editor):
+                self._on_orphaned(f"The editor's process {self._editor} has ended.")
+                return
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+
+def is_alive(process_id: int) -> bool:
+    """True also for a process of somebody else."""
+    if process_id <= 0:
+        return False
+    if sys.platform == "win32":
+        return _is_alive_on_windows(process_id)
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _is_alive_on_windows(process_id: int) -> bool:
+    # os.kill would end the process there.
+    import ctypes
+
+    synchronize, inherit, timed_out = 0x00100000, 0, 0x00000102
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - exists on Windows only
+    handle = kernel.OpenProcess(synchronize, inherit, process_id)
+    if not handle:
+        return False
+    try:
+        return bool(kernel.WaitForSingleObject(handle, 0) == timed_out)
+    finally:
+        kernel.CloseHandle(handle)

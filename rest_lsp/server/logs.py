@@ -1,0 +1,88 @@
+"""Logging for people: stderr at once, the editor's log as soon as there is an editor.  Never contains code.
+
+An exception's own words may quote a document, so only those of `RestLspError`, which we wrote, are logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from lsprotocol import types
+
+from rest_lsp.errors import RestLspError
+
+_BUFFERED_RECORDS = 500
+_KEPT_LINES = 50
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class ClientLog(logging.Handler):
+    """Keeps records until `connect`, then passes them on as `window/logMessage`; remembers the last lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._send: Callable[[types.LogMessageParams], None] | None = None
+        self._buffer: deque[types.LogMessageParams] = deque(maxlen=_BUFFERED_RECORDS)
+        self.recent: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    def connect(self, send: Callable[[types.LogMessageParams], None]) -> None:
+        """Send what was kept, and from now on everything.  `send` is called from any thread."""
+        self.acquire()
+        try:
+            self._send = send
+            while self._buffer:
+                send(self._buffer.popleft())
+        finally:
+            self.release()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{record.name}: {record.getMessage()}"
+        self.recent.append(line)
+        params = types.LogMessageParams(_message_type(record.levelno), line)
+        if self._send is None:
+            self._buffer.append(params)
+        else:
+            self._send(params)
+
+
+def configure_logging(level: str) -> ClientLog:
+    """Route the package's records to stderr and to the returned handler; libraries only to stderr, from warnings on."""
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setFormatter(logging.Formatter(_FORMAT))
+    root = logging.getLogger()
+    root.handlers = [stderr]
+    root.setLevel(logging.WARNING)
+    # pygls logs whole messages, that is: documents.
+    logging.getLogger("pygls").setLevel(logging.CRITICAL + 1)
+    client = ClientLog()
+    package = logging.getLogger("rest_lsp")
+    package.addHandler(client)
+    set_level(level)
+    return client
+
+
+def set_level(level: str) -> None:
+    """`level` is one of error, warning, info, debug."""
+    logging.getLogger("rest_lsp").setLevel(level.upper())
+
+
+def where(error: BaseException) -> str:
+    """What kind of error it is and the way it came, without its words."""
+    if isinstance(error, RestLspError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    path = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {path or 'an unknown place'}"
+
+
+def _message_type(level: int) -> types.MessageType:
+    if level >= logging.ERROR:
+        return types.MessageType.Error
+    if level >= logging.WARNING:
+        return types.MessageType.Warning
+    return types.MessageType.Info if level >= logging.INFO else types.MessageType.Log

@@ -1,0 +1,174 @@
+"""What the server needs of the completion side, and its life: opened after `initialized`, refreshed, reopened, closed.
+
+Opening takes seconds and runs in the engine's thread; refreshing the datastore runs in the indexer's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.completion.request import CompletionRequest, CompletionResult
+from rest_lsp.config import Settings
+from rest_lsp.errors import Cancelled, RestLspError
+from rest_lsp.server.feedback import ProgressEvent, ProgressRelay
+from rest_lsp.server.logs import where
+from rest_lsp.server.status import StatusBoard
+from rest_lsp.server.worker import Worker
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[ProgressEvent], None]
+_INDEXER_END_S = 0.5
+
+
+class CompletionService(Protocol):
+    """Called in the engine's thread only."""
+
+    def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult: ...
+
+
+class Datastore(Protocol):
+    """Called in the indexer's and the buffers' threads."""
+
+    def refresh(self, progress: Progress | None = None, cancel: CancelToken | None = None) -> object: ...
+    def watch(self) -> None: ...
+    def set_buffer(self, path: str, ids: Sequence[int]) -> None: ...
+    def drop_buffer(self, path: str) -> None: ...
+    def status(self) -> Any: ...
+
+
+class Tokenizer(Protocol):
+    def encode(self, text: str) -> list[int]: ...
+
+
+class Session(Protocol):
+    """A loaded model and the datastore of one workspace."""
+
+    @property
+    def service(self) -> CompletionService: ...
+    @property
+    def datastore(self) -> Datastore | None: ...
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+    def status(self) -> dict[str, Any]: ...
+    def close(self) -> None: ...
+
+
+OpenSession = Callable[[Settings, Path | None, Progress], Session]
+"""Blocks; raises RestLspError with a remedy.  What `Progress` raises ends it and must leave nothing behind."""
+
+
+class SessionKeeper:
+    """Holds at most one session.  All methods belong to the event loop."""
+
+    def __init__(
+        self,
+        open_session: OpenSession,
+        engine: Worker,
+        indexer: Worker,
+        status: StatusBoard,
+        on_open: Callable[[Session, Settings], None],
+    ) -> None:
+        self.session: Session | None = None
+        self._open_session = open_session
+        self._engine = engine
+        self._indexer = indexer
+        self._status = status
+        self._on_open = on_open
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Touched in the engine's thread only, so that a session that was superseded while it opened is closed, too.
+        self._live: Session | None = None
+
+    def open(self, settings: Settings, workspace: Path | None) -> None:
+        """Open in the background, after closing what was open; the outcome goes to the status board."""
+        self.session = None
+        self._indexer.give_up("refresh")
+        self._start(self._open(settings, workspace))
+
+    def reindex(self) -> bool:
+        """Bring the datastore up to date in the background; False when there is none."""
+        if self.session is None or self.session.datastore is None:
+            return False
+        self._start(self._refresh(self.session.datastore, then_watch=False))
+        return True
+
+    def close(self) -> None:
+        """Cancel everything and close the session in the engine's thread, which then ends.  Returns at once."""
+        self.session = None
+        self._indexer.stop()
+        self._engine.stop(last=self._close_last)
+
+    def _start(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, settings: Settings, workspace: Path | None) -> None:
+        self._status.loading()
+
+        def work(cancel: CancelToken) -> Session:
+            self._close_live()
+            relay = ProgressRelay(self._status.loading_progress, self._on_loop, lambda: cancel.is_cancelled)
+            self._live = self._open_session(settings, workspace, relay)
+            return self._live
+
+        try:
+            session = await self._engine.post("session", work)
+        except Cancelled:
+            return
+        except RestLspError as error:
+            self._status.failed(error.message, error.hint)
+        except Exception as error:  # noqa: BLE001 - the server lives on without a model
+            log.error("The model could not be loaded: %s", where(error))
+            self._status.failed(
+                f"The model could not be loaded ({type(error).__name__}).",
+                "Run `rest-lsp doctor`; the log says where it failed.",
+            )
+        else:
+            self.session = session
+            self._status.loaded(session)
+            self._on_open(session, settings)
+            if session.datastore is not None:
+                self._start(self._refresh(session.datastore, then_watch=settings.datastore.watch))
+
+    async def _refresh(self, datastore: Datastore, *, then_watch: bool) -> None:
+        self._status.indexing()
+
+        def work(cancel: CancelToken) -> None:
+            # The datastore has the token itself and must not be interrupted elsewhere.
+            datastore.refresh(ProgressRelay(self._status.indexing_progress, self._on_loop, lambda: False), cancel)
+            if then_watch and not cancel.is_cancelled:
+                datastore.watch()
+
+        try:
+            await self._indexer.post("refresh", work)
+        except Cancelled:
+            return
+        except RestLspError as error:
+            self._status.indexing_failed(str(error))
+        except Exception as error:  # noqa: BLE001 - completions work without an index
+            log.error("The workspace could not be indexed: %s", where(error))
+            self._status.indexing_failed(f"The workspace could not be indexed ({type(error).__name__}).")
+        else:
+            self._status.indexed()
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(call)
+
+    def _close_last(self) -> None:
+        self._indexer.join(_INDEXER_END_S)
+        self._close_live()
+
+    def _close_live(self) -> None:
+        session, self._live = self._live, None
+        if session is not None:
+            try:
+                session.close()
+            except Exception as error:  # noqa: BLE001 - a new session must be able to open all the same
+                log.error("A session could not be closed: %s", where(error))

@@ -1,0 +1,134 @@
+"""One thread, one waiting job per key, the newest wins.  Does not know what the jobs do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.errors import Cancelled
+
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    key: str
+    work: Callable[[CancelToken], Any]
+    cancel: CancelToken
+    future: asyncio.Future[Any]
+
+
+class Worker:
+    """Runs jobs in a thread of its own and answers on the event loop.
+
+    `post`, `give_up` and `stop` belong to the event loop's thread.  Jobs of other keys wait for the running one; the
+    key that was posted last goes first, since it is the one somebody looks at.
+    """
+
+    def __init__(self, name: str, on_busy: Callable[[bool], None] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_busy = on_busy
+        self._waiting: dict[str, _Job] = {}
+        self._running: _Job | None = None
+        self._stopping = False
+        self._last: Callable[[], None] | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def post(self, key: str, work: Callable[[CancelToken], Result]) -> asyncio.Future[Result]:
+        """Run `work(cancel)` soon.  The future fails with `Cancelled` as soon as a newer job has the same key.
+
+        Cancelling the future sets the job's token; a job that has not started never will.
+        """
+        job = _Job(key, work, CancelToken(), self._loop.create_future())
+        job.future.add_done_callback(lambda future: job.cancel.cancel() if future.cancelled() else None)
+        self.give_up(key)
+        with self._changed:
+            if self._stopping:
+                job.future.set_exception(Cancelled())
+            else:
+                self._waiting[key] = job
+                self._changed.notify()
+        return job.future
+
+    def give_up(self, key: str) -> None:
+        """Cancel what waits or runs under `key`; its future fails with `Cancelled` now, not when the thread notices."""
+        with self._changed:
+            jobs = [self._waiting.pop(key, None), self._running if self._running and self._running.key == key else None]
+        for job in jobs:
+            if job is not None:
+                _abandon(job)
+
+    def stop(self, last: Callable[[], None] | None = None) -> None:
+        """Cancel everything, then run `last` in the thread and end it.  Returns at once."""
+        with self._changed:
+            jobs = [*self._waiting.values(), *([self._running] if self._running else [])]
+            self._waiting.clear()
+            self._stopping = True
+            self._last = last
+            self._changed.notify()
+        for job in jobs:
+            _abandon(job)
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread's end; False when it did not come in time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (job := self._next()) is not None:
+            outcome: Callable[[], None]
+            try:
+                result = job.work(job.cancel)
+            except BaseException as error:  # noqa: BLE001 - whatever a job raises belongs to who posted it
+                outcome = _failing(job, error)
+            else:
+                outcome = _succeeding(job, result)
+            with self._changed:
+                self._running = None
+            self._on_loop(outcome)
+            self._report_busy(is_busy=False)
+        if self._last is not None:
+            self._last()
+
+    def _next(self) -> _Job | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopping)
+            if self._stopping:
+                return None
+            _, self._running = self._waiting.popitem()
+            job = self._running
+        self._report_busy(is_busy=True)
+        return job
+
+    def _report_busy(self, *, is_busy: bool) -> None:
+        if self._on_busy is not None:
+            on_busy = self._on_busy
+            self._on_loop(lambda: on_busy(is_busy))
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            log.debug("The event loop had ended before a job's result came.")
+
+
+def _abandon(job: _Job) -> None:
+    job.cancel.cancel()
+    if not job.future.done():
+        job.future.set_exception(Cancelled())
+
+
+def _failing(job: _Job, error: BaseException) -> Callable[[], None]:
+    return lambda: None if job.future.done() else job.future.set_exception(error)
+
+
+def _succeeding(job: _Job, result: object) -> Callable[[], None]:
+    return lambda: None if job.future.done() else job.future.set_result(result)

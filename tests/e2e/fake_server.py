@@ -1,0 +1,192 @@
+"""The real server process with a session that needs no model: what it answers is written in the document itself.
+
+The words before the cursor decide: `slow` works until it is cancelled, `stuck` does not even notice that, `fail` and
+`refuse` raise, `print` writes to stdout, `empty` says nothing; anything else is completed with `<the word's length>`.
+"""
+
+from __future__ import annotations
+
+from rest_lsp.server.stdio import claim_stdio
+
+PIPES = claim_stdio()
+
+import argparse  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
+from dataclasses import dataclass, field  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+from rest_lsp.cancellation import CancelToken  # noqa: E402
+from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, SourceUse  # noqa: E402
+from rest_lsp.config import Settings  # noqa: E402
+from rest_lsp.config_sources import load_settings  # noqa: E402
+from rest_lsp.errors import Cancelled, ModelError, RequestError  # noqa: E402
+from rest_lsp.server.app import run_stdio  # noqa: E402
+
+STEP_S = 0.002
+LONGEST_S = 120.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Progress as the real parts report it."""
+
+    stage: str
+    done: int
+    total: int
+    unit: str = "files"
+
+
+@dataclass
+class Counts:
+    """What the tests look at, through `rest/status`."""
+
+    started: int = 0
+    cancelled: int = 0
+    refreshed: int = 0
+    watching: bool = False
+    last_path: str | None = None
+    last_language: str | None = None
+    last_trigger: str | None = None
+    last_before: str = ""
+    last_length: int = 0
+    buffers: dict[str, int] = field(default_factory=dict)
+    running: int = 0
+    most_running: int = 0
+
+
+class FakeService:
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
+        counts = self._counts
+        counts.started += 1
+        counts.running += 1
+        counts.most_running = max(counts.most_running, counts.running)
+        counts.last_path, counts.last_language = request.path, request.language
+        counts.last_trigger, counts.last_length = request.trigger.value, len(request.text)
+        counts.last_before = request.text[: request.offset][-20:]
+        try:
+            return self._answer(request, cancel)
+        except Cancelled:
+            counts.cancelled += 1
+            return self._result(request, "", Outcome.CANCELLED)
+        finally:
+            counts.running -= 1
+
+    def _answer(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
+        word = (request.text[: request.offset].split() or [""])[-1]
+        if word == "slow":
+            work_until(lambda: cancel.is_cancelled)
+            cancel.raise_if_cancelled()
+        elif word == "stuck":
+            time.sleep(LONGEST_S)
+        elif word == "fail":
+            raise KeyError("password = 'hunter2'")
+        elif word == "refuse":
+            raise RequestError("The cursor is nowhere.", "Put it somewhere.")
+        elif word == "print":
+            print("a library says hello")
+            os.write(1, b"and so does a C library\n")
+        elif word == "empty":
+            return self._result(request, "", Outcome.EMPTY)
+        elif word == "lines":
+            return self._result(request, "one\r\ntwo")
+        return self._result(request, f"<{len(word)}>")
+
+    def _result(self, request: CompletionRequest, text: str, outcome: Outcome = Outcome.RETURNED) -> CompletionResult:
+        start = request.offset if request.selected_start is None else request.selected_start
+        shown = (request.selected_text or "") + text
+        use = SourceUse("other.py", 3, 2)
+        return CompletionResult(shown, start, request.offset, outcome, sources=(use,), token_ids=(1, 2), forwards=1)
+
+
+class FakeTokenizer:
+    def encode(self, text: str) -> list[int]:
+        return [ord(char) for char in text]
+
+
+class FakeDatastore:
+    def __init__(self, counts: Counts, gate: Path | None) -> None:
+        self._counts = counts
+        self._gate = gate
+
+    def refresh(self, progress: Callable[[Any], None] | None = None, cancel: CancelToken | None = None) -> None:
+        gate = self._gate
+        if gate is not None:
+            assert progress is not None
+            assert cancel is not None
+            work_until(lambda: cancel.is_cancelled or gate.exists(), lambda: progress(Event("index", 1, 4)))
+            cancel.raise_if_cancelled()
+        self._counts.refreshed += 1
+
+    def watch(self) -> None:
+        self._counts.watching = True
+
+    def set_buffer(self, path: str, ids: Sequence[int]) -> None:
+        self._counts.buffers[path] = len(ids)
+
+    def drop_buffer(self, path: str) -> None:
+        self._counts.buffers.pop(path, None)
+
+    def status(self) -> Counts:
+        return self._counts
+
+
+class FakeSession:
+    def __init__(self, settings: Settings, datastore: FakeDatastore, counts: Counts, close_gate: Path | None) -> None:
+        self.service = FakeService(counts)
+        self.datastore = datastore
+        self.tokenizer = FakeTokenizer()
+        self._settings = settings
+        self._close_gate = close_gate
+
+    def status(self) -> dict[str, Any]:
+        return {"model": self._settings.model.name, "device": "cpu", "thread": threading.current_thread().name}
+
+    def close(self) -> None:
+        if self._close_gate is not None:
+            self._close_gate.touch()
+
+
+def work_until(done: Callable[[], bool], report: Callable[[], None] | None = None) -> None:
+    """What stands for forward passes: short steps with a test between them."""
+    deadline = time.monotonic() + LONGEST_S
+    while not done() and time.monotonic() < deadline:
+        if report is not None:
+            report()
+        time.sleep(STEP_S)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--open-gate", type=Path, help="opening waits until this file exists")
+    parser.add_argument("--index-gate", type=Path, help="indexing waits until this file exists")
+    parser.add_argument("--close-gate", type=Path, help="this file is made when the session is closed")
+    parser.add_argument("--no-model", action="store_true")
+    parser.add_argument("--broken", action="store_true")
+    given = parser.parse_args()
+
+    def open_session(settings: Settings, workspace: Path | None, progress: Callable[[Any], None]) -> FakeSession:
+        print("torch says something on import")
+        if given.open_gate is not None:
+            work_until(given.open_gate.exists, lambda: progress(Event("read", 1, 2)))
+        if given.no_model:
+            raise ModelError("The model nowhere/none is not on this machine.", "Run `rest-lsp models pull`.")
+        if given.broken:
+            raise ValueError("password = 'hunter2'")
+        counts = Counts()
+        return FakeSession(settings, FakeDatastore(counts, given.index_gate), counts, given.close_gate)
+
+    return run_stdio(
+        lambda workspace, editor: load_settings(workspace, editor=editor, environment={}), open_session, pipes=PIPES
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
