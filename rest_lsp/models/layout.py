@@ -55,9 +55,7 @@ def packed_tensors(config: DecoderConfig, form: WeightForm) -> list[PackedTensor
     for layer in range(config.n_layers):
         for plan in _layer(config, f"layers.{layer}."):
             is_matrix = len(plan.shape) == 2
-            tensors.append(
-                PackedTensor(plan.name, plan.parts, *((matrix_dtype, steps) if is_matrix else ("fp32", 0)))
-            )
+            tensors.append(PackedTensor(plan.name, plan.parts, *((matrix_dtype, steps) if is_matrix else ("fp32", 0))))
     tensors.append(PackedTensor("norm.weight", (SourceTensor("norm.weight", (config.hidden_size,)),), "fp32"))
     if steps or not config.tied_head:
         tensors.append(PackedTensor("head.weight", (head,), matrix_dtype, steps))

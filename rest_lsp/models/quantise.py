@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+# Rows below this are zero: their scale would be too small for float32 to hold with precision.
+_NOTHING = 1e-30
+
 
 class QuantisedRows(NamedTuple):
     """`integers` [rows, columns] int8 and `scales` [rows] float32; a weight is about integers * scales."""
@@ -18,6 +21,7 @@ class QuantisedRows(NamedTuple):
 def quantise_rows(weights: npt.NDArray[np.float32], steps: int) -> QuantisedRows:
     """Symmetric integers within ±`steps` (127 or 63), one scale per output row, rounded half to even."""
     largest = np.abs(weights).max(axis=1)
+    largest[largest < _NOTHING] = 0
     scales = (largest / np.float32(steps)).astype(np.float32)
     inverse = np.divide(np.float32(steps), largest, out=np.zeros_like(largest), where=largest > 0)
     scaled = weights * inverse[:, None]

@@ -25,7 +25,9 @@ BYTE_LEVEL = Tokenizer(byte_level_description())
 SENTENCEPIECE = Tokenizer(sentencepiece_description())
 BOTH = pytest.mark.parametrize("tokenizer", [BYTE_LEVEL, SENTENCEPIECE], ids=["byte-level", "sentencepiece"])
 
-fragments = st.sampled_from([*CONTROL, *INDENTS, "<s>", "</s>", "<unk>", "\r\n", "\t", " ", "self", "e\u0301", "🎉", "\ufb01"])
+fragments = st.sampled_from(
+    [*CONTROL, *INDENTS, "<s>", "</s>", "<unk>", "\r\n", "\t", " ", "self", "e\u0301", "🎉", "\ufb01"]
+)
 texts = st.lists(fragments | st.text(max_size=8), max_size=12).map("".join)
 
 
