@@ -72,7 +72,7 @@ class CompletionStats:
 class SpanSummary(NamedTuple):
     """Milliseconds of one step over the completions that had it."""
 
-    count: int
+    times: int
     p50: float
     p95: float
 

@@ -1,0 +1,41 @@
+"""`rest-lsp serve`: hands standard input and output to the server before anything else can write to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from rest_lsp.cli_options import Overrides, takes_options
+from rest_lsp.config_sources import Loaded, load_settings
+
+
+@takes_options("model", "device", "completion", "drafting", "datastore", "server")
+def serve(*, overrides: Overrides) -> None:
+    """Run the language server on standard input and output.
+
+    Editors start it; see editor_extension/README.md for how. Workspace and settings come from the editor.
+
+        rest-lsp serve
+
+        rest-lsp serve --model qwen2.5-coder-1.5b --device cuda
+    """
+    from rest_lsp.server.stdio import claim_stdio
+
+    pipes = claim_stdio()
+
+    from rest_lsp.server.app import run_stdio
+
+    def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
+        return load_settings(workspace, editor=editor, command_line=overrides)
+
+    raise typer.Exit(run_stdio(load, _open_session, pipes=pipes))
+
+
+def _open_session(*arguments: Any) -> Any:
+    # Loading torch takes seconds; the editor gets its answer to `initialize` before that.
+    from rest_lsp.assembly import open_session
+
+    return open_session(*arguments)

@@ -1,0 +1,162 @@
+"""Checks of the machine: Python, torch, processor, memory, folders, git, file watching.  Knows nothing about models."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from rest_lsp.config import Settings
+
+Status = Literal["ok", "warn", "fail"]
+
+_NEEDED_BYTES = 1_600_000_000
+_NEEDED_DISK_BYTES = 1_500_000_000
+_FEW_WATCHES = 32_768
+_INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+_CPUINFO, _MEMINFO = Path("/proc/cpuinfo"), Path("/proc/meminfo")
+_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
+
+
+class Check(NamedTuple):
+    """One finding.  `fix` says what to do, and is empty when there is nothing to do."""
+
+    name: str
+    status: Status
+    reason: str
+    fix: str = ""
+
+
+def check_python() -> Check:
+    return Check("python", "ok", f"Python {sys.version.split()[0]} at {sys.executable}.")
+
+
+def check_torch(settings: Settings) -> Check:
+    """Imports torch; says where a model would run and why."""
+    try:
+        import torch
+
+        from rest_lsp.engine.choice import choose_device, choose_dtype, choose_threads
+    except (ImportError, OSError) as error:
+        return Check("torch", "fail", f"torch cannot be imported: {error}.", "Install it: pip install torch.")
+    device = choose_device(settings.device.name)
+    dtype = choose_dtype(settings.device.dtype, device.value)
+    threads = choose_threads(settings.device.threads)
+    return Check(
+        "torch",
+        "ok",
+        f"torch {torch.__version__}; device {device.value} ({device.reason}); dtype {dtype.value} ({dtype.reason}); "
+        f"{threads.value} threads ({threads.reason}).",
+    )
+
+
+def check_processor() -> Check:
+    """Tests the int8 kernel against exact arithmetic instead of trusting a list of processors."""
+    from rest_lsp.engine.choice import choose_form
+
+    fast = [flag for flag in _INT8_FLAGS if flag in _processor_flags()]
+    speed = f"int8 instructions: {', '.join(fast)}" if fast else "no int8 dot-product instructions were found"
+    if choose_form("cpu", "int8") == "int8":
+        return Check("processor", "ok", f"{speed}; the int8 kernel agrees with exact arithmetic.")
+    return Check(
+        "processor",
+        "warn",
+        f"{speed}; the int8 kernel saturates, so weights are kept to 7 bits, which costs a little quality.",
+        "Nothing is wrong; device.dtype = bf16 avoids it and is slower.",
+    )
+
+
+def check_memory() -> Check:
+    available = _available_memory()
+    if available is None:
+        return Check("memory", "ok", "The free memory cannot be read on this system.")
+    text = f"{available / 1e9:.1f} GB of memory are free"
+    if available < _NEEDED_BYTES:
+        return Check(
+            "memory", "warn", f"{text}; the small model takes up to {_NEEDED_BYTES / 1e9:.1f} GB.", "Close something."
+        )
+    return Check("memory", "ok", f"{text}.")
+
+
+def check_cache_folder(settings: Settings) -> Check:
+    folder = settings.model.cache_dir
+    fix = "Set model.cache_dir (REST_LSP_MODEL_CACHE_DIR) to a folder of yours with some room."
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x")
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check("cache folder", "fail", f"{folder} cannot be written: {error.strerror}.", fix)
+    text = f"{folder} can be written, {free / 1e9:.1f} GB are free"
+    if free < _NEEDED_DISK_BYTES:
+        return Check("cache folder", "warn", f"{text}; a model takes {_NEEDED_DISK_BYTES / 1e9:.1f} GB.", fix)
+    return Check("cache folder", "ok", f"{text}.")
+
+
+def check_git() -> Check:
+    try:
+        answer = subprocess.run(["git", "--version"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check(
+            "git",
+            "warn",
+            f"git cannot be run ({error}); ignore rules of repositories are then not known exactly.",
+            "Install git.",
+        )
+    return Check("git", "ok", f"{answer.stdout.strip()}.")
+
+
+def check_file_watching() -> Check:
+    """Every folder of a workspace takes one of the user's inotify watches."""
+    try:
+        limit = int(_WATCHES.read_text())
+    except (OSError, ValueError):
+        return Check("file watching", "ok", "This system sets no limit that can be read.")
+    if limit < _FEW_WATCHES:
+        return Check(
+            "file watching",
+            "warn",
+            f"Only {limit:,} folders can be watched; in large workspaces changes are then seen minutes late.",
+            "sudo sysctl fs.inotify.max_user_watches=524288",
+        )
+    return Check("file watching", "ok", f"{limit:,} folders can be watched.")
+
+
+def check_suffix_sorting() -> Check:
+    fix = "Reinstall it: pip install --force-reinstall --no-deps pydivsufsort."
+    try:
+        import numpy as np
+        from pydivsufsort import divsufsort
+
+        answer = divsufsort(np.array([2, 1, 14, 1, 14, 1], dtype=np.uint16)).tolist()
+    except (ImportError, OSError, ValueError, TypeError) as error:
+        return Check("suffix sorting", "warn", f"pydivsufsort does not work ({error}); indexing is slow.", fix)
+    if answer != [5, 3, 1, 0, 4, 2]:
+        return Check("suffix sorting", "warn", f"pydivsufsort gives wrong results ({answer}); indexing is slow.", fix)
+    return Check("suffix sorting", "ok", "pydivsufsort sorts a known sequence rightly.")
+
+
+def _processor_flags() -> set[str]:
+    try:
+        lines = _CPUINFO.read_text().splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.split()}
+
+
+def _available_memory() -> int | None:
+    """Bytes that can be used without swapping; None where the system does not say."""
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, AttributeError, OSError):
+        return None

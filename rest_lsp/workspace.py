@@ -1,0 +1,75 @@
+"""What belongs to a workspace: its root, the model that its settings mean, its index.  Imports no torch."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.config import WORKSPACE_FILE, Settings
+from rest_lsp.datastore.datastore import Datastore, IndexRules
+from rest_lsp.errors import ConfigError
+from rest_lsp.models.progress import Progress, silent
+from rest_lsp.models.store import ModelStore
+from rest_lsp.models.tokenizer_file import obtain_tokenizer
+
+CPU_MODEL, GPU_MODEL = "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` that is a repository or has its own options; else `start` itself."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists() or (folder / WORKSPACE_FILE).is_file():
+            return folder
+    return start
+
+
+def require_folder(workspace: Path) -> Path:
+    """`workspace`, absolute.  Raises ConfigError when it is no folder."""
+    if not workspace.is_dir():
+        what = "is a file" if workspace.exists() else "does not exist"
+        raise ConfigError(f"The workspace {workspace} {what}.", "Name the folder of a project with --workspace.")
+    return workspace.resolve()
+
+
+def model_name(settings: Settings, *, device: str | None = None) -> str:
+    """What `model.name` stands for.  `device` is where the model runs, None when that has not been decided."""
+    if settings.model.name != "auto":
+        return settings.model.name
+    return GPU_MODEL if (device or _likely_device(settings)) in ("cuda", "mps") else CPU_MODEL
+
+
+def model_store(settings: Settings, progress: Progress = silent, cancel: CancelToken | None = None) -> ModelStore:
+    """The models of the configured cache folder."""
+    return ModelStore(settings.model.cache_dir, offline=settings.model.offline, progress=progress, cancel=cancel)
+
+
+def tokenizer_path(settings: Settings, progress: Progress = silent, cancel: CancelToken | None = None) -> Path:
+    """The tokenizer of the configured model, which is downloaded when it is not here.  Raises ModelError, Cancelled."""
+    store = model_store(settings, progress, cancel)
+    return obtain_tokenizer(model_name(settings), settings.model.cache_dir, store)
+
+
+def open_datastore(settings: Settings, root: Path, tokenizer: Path) -> Datastore:
+    """The index of a workspace as it was left; whoever opens it closes it.  Raises DatastoreError, ModelError."""
+    rules = IndexRules(max_file_bytes=settings.datastore.max_file_bytes, exclude=settings.datastore.exclude)
+    return Datastore.open(root, directory=settings.datastores_dir, tokenizer_path=tokenizer, rules=rules)
+
+
+def _likely_device(settings: Settings) -> str:
+    """What torch will choose, told without importing it, which takes seconds."""
+    if settings.device.name != "auto":
+        return settings.device.name
+    if _NVIDIA_DRIVER.exists() and not _torch_version().endswith("+cpu"):
+        return "cuda"
+    return "mps" if (platform.system(), platform.machine()) == ("Darwin", "arm64") else "cpu"
+
+
+def _torch_version() -> str:
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return "+cpu"
