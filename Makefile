@@ -1,0 +1,53 @@
+# Everything below works in a fresh clone with Python, make, git and a C library, and can be run again at no cost.
+# The environment is made in .venv and made up to date when pyproject.toml or constraints.txt change.
+
+PYTHON ?= python3
+VENV   ?= .venv
+# For pip when it installs torch.  Without a GPU on Linux, this saves gigabytes where the default build brings CUDA:
+# make demo TORCH_ARGS='--index-url https://download.pytorch.org/whl/cpu'
+TORCH_ARGS ?=
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format docs bench install clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP)  ## Complete real code with and without drafts: fetches a model (0.5 GB) once, indexes this repository
+	$(BIN)/python -m rest_lsp.bench.demo
+
+test: $(STAMP)  ## Run the tests
+	$(BIN)/python -m pytest -m "not bench"
+
+lint: $(STAMP)  ## Check style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Put the code in the common format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## Write the options table of the README and the schema of rest-lsp.toml anew
+	$(BIN)/python -m rest_lsp.config_text
+
+bench: $(STAMP)  ## Measure decoding on flask, plain against drafted: table, out/decode.json, out/decode.png
+	@mkdir -p out
+	$(BIN)/python -m rest_lsp bench decode --json out/decode.json --plot out/decode.png
+
+install: $(STAMP)  ## Only make the environment
+
+clean:  ## Remove the environment and everything that tools have left; models and indexes stay
+	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch comes first and alone: its pinned release is one wheel, and nothing that is installed later asks for another.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or later is needed, $(PYTHON) is " + sys.version.split()[0] if sys.version_info < (3, 10) else 0)'
+	@test -x $(BIN)/python || { echo "Making the environment $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing pinned dependencies; the first time this takes some minutes"
+	$(BIN)/python -m pip install --no-input --disable-pip-version-check -c constraints.txt $(TORCH_ARGS) torch==2.13.0
+	$(BIN)/python -m pip install --no-input --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@
