@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -38,8 +39,6 @@ def check_python() -> Check:
 def check_torch(settings: Settings) -> Check:
     """Imports torch; says where a model would run and why."""
     try:
-        import torch
-
         from rest_lsp.engine.choice import choose_device, choose_dtype, choose_threads
     except (ImportError, OSError) as error:
         return Check("torch", "fail", f"torch cannot be imported: {error}.", "Install it: pip install torch.")
@@ -49,7 +48,7 @@ def check_torch(settings: Settings) -> Check:
     return Check(
         "torch",
         "ok",
-        f"torch {torch.__version__}; device {device.value} ({device.reason}); dtype {dtype.value} ({dtype.reason}); "
+        f"torch {version('torch')}; device {device.value} ({device.reason}); dtype {dtype.value} ({dtype.reason}); "
         f"{threads.value} threads ({threads.reason}).",
     )
 
