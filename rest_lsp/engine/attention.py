@@ -83,7 +83,7 @@ def masked(
     mask     [n, past + n], True where a row may look
     """
     cached_keys, cached_values = cache
-    n, n_kv_heads, group, head_dim = queries.shape
+    n, group = queries.shape[0], queries.shape[2]
     cached_keys[:, past : past + n] = keys
     cached_values[:, past : past + n] = values
     grouped = queries.permute(1, 2, 0, 3)

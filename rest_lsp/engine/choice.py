@@ -56,7 +56,7 @@ def choose_dtype(wanted: str, device: str) -> Choice:
     return Choice("fp16", "the GPU has no bf16")
 
 
-def choose_form(device: str, dtype: str) -> WeightForm:
+def choose_form(dtype: str) -> WeightForm:
     """The packed form to load.  A CPU whose int8 kernel saturates gets 7-bit weights, found out by testing it."""
     if dtype == "int8":
         select_int8_engine()

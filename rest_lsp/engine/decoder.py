@@ -120,4 +120,4 @@ def silu_by_rows(gate: Tensor) -> Tensor:
     rows = max(1, _SERIAL_ELEMENTS // gate.shape[1])
     if gate.device.type != "cpu" or len(gate) <= rows:
         return F.silu(gate)
-    return torch.cat([F.silu(group) for group in gate.split(rows)])
+    return torch.cat([F.silu(group) for group in torch.split(gate, rows)])

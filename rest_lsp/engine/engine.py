@@ -97,7 +97,7 @@ class Engine:
         """
         if not prompt or len(prompt) + max_tokens + MAX_TREE > self.capacity:
             raise RequestError(
-                f"A prompt of {len(prompt)} tokens and {max_tokens} new ones do not fit the {self.capacity} of the model.",
+                f"A prompt of {len(prompt)} tokens and {max_tokens} new ones exceed the {self.capacity} of the model.",
                 "Lower completion.prompt_tokens or completion.max_tokens.",
             )
         self.last_prefill = self._verifier.prefill(prompt[:-1], cancel)

@@ -1,4 +1,4 @@
-"""Does the int8 kernel of this CPU add exactly?  Found out by comparing with integer arithmetic, not from a list of CPUs.
+"""Does the int8 kernel of this CPU add exactly?  Found out by integer arithmetic, not from a list of CPUs.
 
 Without VNNI the kernels add pairs of u8*s8 products in 16 bits, which saturate without a word: wrong by up to 93 % on
 adversarial weights.  Weights within +-63 keep 2 * 255 * 63 below 2**15 and are exact everywhere.

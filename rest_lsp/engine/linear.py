@@ -69,12 +69,12 @@ def pack_int8(weight: Tensor, scales: Tensor) -> torch.ScriptObject:
 
 def multiply_int8(x: Tensor, packed: torch.ScriptObject) -> Tensor:
     """`[n, n_in]` float to `[n, n_out]` float; activations are quantised with one scale for all rows."""
-    product: Tensor = torch.ops.quantized.linear_dynamic(x, packed, False)
+    product: Tensor = torch.ops.quantized.linear_dynamic(x, packed, reduce_range=False)
     return product
 
 
 class RowLinear:
-    """Floating-point weights; every row is multiplied alone, by the call that plain decoding would make.  Exact, not fast."""
+    """Floating-point weights; every row is multiplied alone, as in plain decoding.  Exact, not fast."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight, self._bias = weight, bias
@@ -82,7 +82,7 @@ class RowLinear:
 
     def __call__(self, x: Tensor) -> Tensor:
         # A fresh copy of each row has the alignment that a single row has; a view inside the batch may not.
-        return torch.cat([F.linear(row.clone(), self._weight, self._bias) for row in x.split(1)])
+        return torch.cat([F.linear(row.clone(), self._weight, self._bias) for row in torch.split(x, 1)])
 
 
 class DenseLinear:

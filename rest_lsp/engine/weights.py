@@ -1,4 +1,4 @@
-"""From a packed model to a decoder: picks the linear class for the device and number format, and copies as little as it can."""
+"""From a packed model to a decoder: the right linear class for device and number format, copying little."""
 
 from __future__ import annotations
 

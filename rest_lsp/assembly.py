@@ -1,0 +1,198 @@
+"""The composition root below the server: from settings to a running completion service, and what belongs to it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rest_lsp.completion.fim import find_family
+from rest_lsp.completion.prompt import Prompt
+from rest_lsp.completion.request import CompletionRequest
+from rest_lsp.completion.service import CompletionService
+from rest_lsp.config import Settings
+from rest_lsp.datastore.datastore import Datastore
+from rest_lsp.datastore.occurrence import Origin
+from rest_lsp.drafting.cost_model import Budget, FixedBudget, MeasuredBudget, StepCost
+from rest_lsp.drafting.datastore_source import DatastoreSource
+from rest_lsp.drafting.document_encoder import DocumentEncoder
+from rest_lsp.drafting.document_source import LIVE, DocumentSource
+from rest_lsp.drafting.drafter import Drafter, NoDrafter
+from rest_lsp.drafting.source import DraftSource
+from rest_lsp.drafting.tree_drafter import TreeDrafter
+from rest_lsp.engine.choice import choose_device, choose_dtype, choose_form, choose_threads
+from rest_lsp.engine.engine import Engine
+from rest_lsp.engine.sampling import Sampling
+from rest_lsp.engine.step_timing import measure_step_cost
+from rest_lsp.models.progress import Progress, ProgressEvent, silent
+from rest_lsp.stats import StatsLog
+from rest_lsp.tokenizer import Tokenizer
+from rest_lsp.workspace import model_name, model_store, open_datastore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """An engine and the tokenizer that belongs to it; `reasons` say why this device and these numbers."""
+
+    engine: Engine
+    tokenizer: Tokenizer
+    tokenizer_path: Path
+    reasons: dict[str, str]
+
+
+class Drafting:
+    """Makes the drafter of each request, and knows where its drafts were read."""
+
+    def __init__(self, settings: Settings, tokenizer: Tokenizer, datastore: Datastore | None, budget: Budget) -> None:
+        self._options, self._tokenizer, self._datastore, self._budget = settings.drafting, tokenizer, datastore, budget
+        self._encoder = DocumentEncoder(tokenizer.encode)
+        self._document: DocumentSource | None = None
+
+    def __call__(self, request: CompletionRequest, prompt: Prompt) -> Drafter:
+        if not self._options.enabled:
+            return NoDrafter()
+        sources: list[DraftSource] = []
+        if self._options.use_document:
+            self._document = self._live_document(request, prompt)
+            sources.append(self._document)
+        if self._options.use_datastore and self._datastore is not None:
+            sources.append(DatastoreSource(self._datastore, exclude=request.path))
+        return TreeDrafter(
+            sources, self._budget, spelling=self._tokenizer.encode(prompt.pending.decode(errors="replace"))
+        )
+
+    def line_of(self, origin: Origin) -> int | None:
+        """The zero-based line of a draft's origin, None when that text has gone."""
+        if origin.generation == LIVE:
+            return self._document.line_of(origin, self._tokenizer.decode) if self._document else None
+        return self._datastore.line_of(origin, self._tokenizer.decode) if self._datastore else None
+
+    def _live_document(self, request: CompletionRequest, prompt: Prompt) -> DocumentSource:
+        before = request.text[: request.offset].replace("\r\n", "\n")
+        after = request.text[request.offset :].replace("\r\n", "\n")
+        typed = len(self._tokenizer.decode(prompt.middle_ids)) + len(prompt.pending.decode(errors="replace"))
+        earlier = before[: max(0, len(before) - typed)]
+        ids = [*self._encoder.before(earlier), *prompt.middle_ids]
+        return DocumentSource(
+            request.path or "",
+            ids,
+            self._encoder.after(after),
+            n_known=len(prompt.context_ids),
+            first_line=self._encoder.first_line(earlier),
+            cursor_line=before.count("\n"),
+        )
+
+
+@dataclass(frozen=True)
+class Session:
+    """A loaded model and the datastore of one workspace, ready to complete."""
+
+    service: CompletionService
+    model: LoadedModel
+    datastore: Datastore | None
+    stats: StatsLog
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.model.tokenizer
+
+    def status(self) -> dict[str, Any]:
+        """Plain data about what runs, for people."""
+        return {**asdict(self.model.engine.info), "reasons": self.model.reasons}
+
+    def close(self) -> None:
+        if self.datastore is not None:
+            self.datastore.close()
+
+
+def open_session(settings: Settings, workspace: Path | None, progress: Progress = silent) -> Session:
+    """Load the model, measure the machine the first time, open the datastore; seconds.
+
+    Raises ModelError, ConfigError or DatastoreError, each with a remedy, and whatever `progress` raises.
+    """
+    model = load_model(settings, progress)
+    wanted = workspace is not None and settings.datastore.enabled and settings.drafting.enabled
+    datastore = open_datastore(settings, workspace, model.tokenizer_path) if wanted and workspace else None
+    try:
+        stats = StatsLog()
+        drafting = Drafting(settings, model.tokenizer, datastore, choose_budget(settings, model.engine, progress))
+        return Session(build_service(settings, model, drafting, stats), model, datastore, stats)
+    except BaseException:
+        if datastore is not None:
+            datastore.close()
+        raise
+
+
+def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
+    """Choose device and number format, fetch and convert what is missing, and load."""
+    device = choose_device(settings.device.name)
+    dtype = choose_dtype(settings.device.dtype, device.value)
+    threads = choose_threads(settings.device.threads)
+    name = model_name(settings, device=device.value)
+    packed = model_store(settings, progress).open(name, choose_form(dtype.value))
+    progress(ProgressEvent("load", 0, 1, "models"))
+    tokenizer = Tokenizer.from_file(packed.tokenizer_path)
+    engine = Engine.load(packed, name=name, device=device, dtype=dtype, threads=int(threads.value))
+    progress(ProgressEvent("load", 1, 1, "models"))
+    reasons = {"device": device.reason, "dtype": dtype.reason, "threads": threads.reason}
+    return LoadedModel(engine, tokenizer, packed.tokenizer_path, reasons)
+
+
+def build_service(
+    settings: Settings, model: LoadedModel, drafting: Drafting, stats: StatsLog | None = None
+) -> CompletionService:
+    """A service on a loaded model; several may share one, taking turns."""
+    options = settings.completion
+    return CompletionService(
+        model.engine,
+        model.tokenizer,
+        find_family(model.tokenizer),
+        drafting,
+        options,
+        sampling=Sampling(options.temperature, options.top_p, options.top_k, options.seed),
+        line_of=drafting.line_of,
+        stats=stats or StatsLog(),
+    )
+
+
+def choose_budget(settings: Settings, engine: Engine, progress: Progress = silent) -> Budget:
+    """A fixed number of nodes when the options say so, else what the machine's measured costs allow."""
+    options = settings.drafting
+    if options.fixed_nodes:
+        return FixedBudget(options.fixed_nodes)
+    return MeasuredBudget(known_step_cost(settings, engine, progress), max_nodes=options.max_nodes)
+
+
+def known_step_cost(settings: Settings, engine: Engine, progress: Progress = silent) -> StepCost:
+    """T(n) of this model on this machine: from the cache folder, or measured now and kept there."""
+    info = engine.info
+    key = re.sub(r"[^\w.-]+", "_", f"{info.model}-{info.device}-{info.dtype}-{info.threads}")
+    path = settings.model.cache_dir / "costs" / f"{key}.json"
+    return _read_cost(path) or _measured(engine, path, progress)
+
+
+def _read_cost(path: Path) -> StepCost | None:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return StepCost({int(context): points for context, points in kept["ms"].items()})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _measured(engine: Engine, path: Path, progress: Progress) -> StepCost:
+    progress(ProgressEvent("measure", 0, 1, "machines"))
+    cost = measure_step_cost(engine)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"ms": cost.measured}), encoding="utf-8")
+    except OSError as error:
+        log.warning(
+            "The measured costs cannot be kept in %s (%s); they are measured anew next time.", path, error.strerror
+        )
+    progress(ProgressEvent("measure", 1, 1, "machines"))
+    return cost

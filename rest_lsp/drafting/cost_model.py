@@ -1,0 +1,113 @@
+"""How many tokens to verify in a pass: what they are likely to save against what they are measured to cost."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rest_lsp.drafting.tree import DraftTree
+
+MARGIN = 1.03
+"""A tree must promise at least this much over plain decoding: a promise is an estimate, its cost is certain."""
+
+
+class Budget(Protocol):
+    """Limits the trees of one request."""
+
+    def max_nodes(self) -> int:
+        """More nodes than this are never verified."""
+        ...
+
+    def min_probability(self, past: int) -> float:
+        """Nodes less likely than this are not worth finding."""
+        ...
+
+    def cut(self, tree: DraftTree, past: int) -> DraftTree:
+        """The part of `tree` to verify behind `past` tokens; may be empty."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedBudget:
+    """Always so many nodes, or all there are: for measurements."""
+
+    nodes: int
+
+    def max_nodes(self) -> int:
+        return self.nodes
+
+    def min_probability(self, past: int) -> float:
+        return 0.0
+
+    def cut(self, tree: DraftTree, past: int) -> DraftTree:
+        return tree.cut(self.nodes)
+
+
+class StepCost:
+    """T(n): milliseconds of a forward pass over n tokens, by context length; interpolated, never falling with n."""
+
+    def __init__(self, measured: Mapping[int, Sequence[tuple[int, float]]]) -> None:
+        """`measured` maps a context length to (tokens in the pass, ms) in ascending order of tokens, beginning at 1."""
+        if not measured or any(not points or points[0][0] != 1 for points in measured.values()):
+            raise ValueError("The cost of a pass over one token must be known.")
+        self.measured = {
+            context: tuple((int(n), float(ms)) for n, ms in measured[context]) for context in sorted(measured)
+        }
+        self._contexts = list(self.measured)
+        self._curves = [_curve(points) for points in self.measured.values()]
+
+    @property
+    def max_tokens(self) -> int:
+        return min(len(curve) for curve in self._curves) - 1
+
+    def ms(self, n: int, past: int) -> float:
+        """T(n) behind `past` tokens; outside the measured contexts the nearest one counts."""
+        at = bisect_left(self._contexts, past)
+        if at == 0:
+            return self._curves[0][n]
+        if at == len(self._contexts):
+            return self._curves[-1][n]
+        low, high = self._contexts[at - 1], self._contexts[at]
+        share = (past - low) / (high - low)
+        return (1 - share) * self._curves[at - 1][n] + share * self._curves[at][n]
+
+
+class MeasuredBudget:
+    """Takes the n that maximises expected tokens per millisecond (as Sequoia, arXiv 2402.12374)."""
+
+    def __init__(self, cost: StepCost, *, max_nodes: int) -> None:
+        self._cost = cost
+        self._max_nodes = min(max_nodes, cost.max_tokens - 1)
+
+    def max_nodes(self) -> int:
+        return self._max_nodes
+
+    def min_probability(self, past: int) -> float:
+        """Even the cheapest further token must bring in what it costs."""
+        steps = (self._cost.ms(n + 1, past) - self._cost.ms(n, past) for n in range(1, self._max_nodes + 1))
+        return 0.5 * min(steps, default=0.0) / self._cost.ms(1, past)
+
+    def cut(self, tree: DraftTree, past: int) -> DraftTree:
+        plain = self._cost.ms(1, past)
+        best, best_rate, expected = 0, MARGIN / plain, 1.0
+        for n, probability in enumerate(tree.path_probability[: self._max_nodes], start=1):
+            expected += probability
+            rate = expected / self._cost.ms(1 + n, past)
+            if rate > best_rate:
+                best, best_rate = n, rate
+        return tree.cut(best)
+
+
+def _curve(points: Sequence[tuple[int, float]]) -> list[float]:
+    """Milliseconds by number of tokens, straight between the measured points; index 0 is unused."""
+    curve = [points[0][1]]
+    previous_n, previous_ms = 0, points[0][1]
+    for n, measured_ms in points:
+        ms = max(measured_ms, previous_ms)
+        curve += [
+            previous_ms + (ms - previous_ms) * (i - previous_n) / (n - previous_n) for i in range(previous_n + 1, n + 1)
+        ]
+        previous_n, previous_ms = n, ms
+    return curve
