@@ -7,7 +7,6 @@ import json
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +60,8 @@ def convert(
     for leftover in parent.glob(f".{form}-*.partial"):
         shutil.rmtree(leftover, ignore_errors=True)
     require_space(parent, sum(entry.size for entry in placed.values()), f"the converted model ({form})")
-    partial = Path(tempfile.mkdtemp(prefix=f".{form}-", suffix=".partial", dir=parent))
+    partial = parent / f".{form}-{os.getpid()}.partial"
+    partial.mkdir()
     try:
         (partial / TOKENIZER).write_bytes(completed_tokenizer(source.tokenizer_json(), source.config.vocab_size))
         (partial / CONFIG).write_text(source.config.to_json() + "\n", encoding="utf-8")

@@ -53,6 +53,34 @@ def test_absent_tensors_have_no_shape(tmp_path: Path) -> None:
     assert source.shape("layers.0.q.bias") is None
 
 
+def rotated(heads: np.ndarray[Any, Any], position: int, pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Turn each pair of components of [n_heads, head_dim] by its angle; `pairs` [head_dim / 2, 2] lists them."""
+    angles = position / 10000.0 ** (np.arange(len(pairs)) / len(pairs))
+    first, second = heads[:, pairs[:, 0]], heads[:, pairs[:, 1]]
+    turned = np.empty_like(heads)
+    turned[:, pairs[:, 0]] = first * np.cos(angles) - second * np.sin(angles)
+    turned[:, pairs[:, 1]] = first * np.sin(angles) + second * np.cos(angles)
+    return turned
+
+
+def test_attention_scores_are_those_of_the_stored_layout(tmp_path: Path) -> None:
+    """Stored rows rotate as neighbours, ours as halves; queries and keys must meet in the same scores."""
+    path = tmp_path / "m.gguf"
+    write_gguf(path, RandomSource(tiny_config(**PLAIN, n_kv_heads=4)), architecture="llama")
+    stored = {tensor.name: np.asarray(tensor.data) for tensor in gguf.GGUFReader(path).tensors}
+    source, activations = GgufSource(path), np.random.default_rng(1).standard_normal((2, 32))
+    neighbours, halves = np.arange(8).reshape(4, 2), np.arange(8).reshape(2, 4).T
+
+    def scores(q: np.ndarray[Any, Any], k: np.ndarray[Any, Any], pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        queries = rotated((q @ activations[0]).reshape(4, 8), 5, pairs)
+        keys = rotated((k @ activations[1]).reshape(4, 8), 2, pairs)
+        return np.asarray((queries * keys).sum(axis=1))
+
+    ours = scores(whole(source, "layers.0.q.weight"), whole(source, "layers.0.k.weight"), halves)
+    theirs = scores(stored["blk.0.attn_q.weight"], stored["blk.0.attn_k.weight"], neighbours)
+    assert np.allclose(ours, theirs)
+
+
 @pytest.mark.parametrize("kind", [gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.BF16])
 def test_quantised_matrices_are_dequantised_in_blocks(tmp_path: Path, kind: gguf.GGMLQuantizationType) -> None:
     written = RandomSource(tiny_config(**PLAIN, ffn_size=64))
