@@ -18,7 +18,7 @@ from rest_lsp.models.progress import Progress, ProgressEvent
 from rest_lsp.workspace import find_root, require_folder
 
 if TYPE_CHECKING:
-    from rest_lsp.server.session import Session
+    from rest_lsp.assembly import Session
 
 _LANGUAGES = {
     ".c": "c", ".cc": "cpp", ".cpp": "cpp", ".cs": "csharp", ".go": "go", ".h": "c", ".hpp": "cpp", ".java": "java",
@@ -116,7 +116,7 @@ def _read_text(file: Path) -> str:
 def _open(settings: Settings, root: Path, progress: Progress) -> Session:
     from rest_lsp.assembly import open_session
 
-    session: Session = open_session(settings, root, progress)
+    session = open_session(settings, root, progress)
     if session.datastore is not None and settings.drafting.enabled:
         session.datastore.refresh(lambda event: progress(ProgressEvent(event.stage, event.done, event.total, "files")))
     return session

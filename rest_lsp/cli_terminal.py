@@ -19,8 +19,10 @@ _STAGES = {
     "download": "Downloading the model",
     "verify": "Verifying the model",
     "convert": "Converting the model",
+    "read": "Reading the model",
     "wait": "Waiting for another process",
     "load": "Loading the model",
+    "measure": "Measuring this machine, once",
     "list": "Listing files",
     "index": "Indexing",
 }

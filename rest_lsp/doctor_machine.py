@@ -59,7 +59,7 @@ def check_processor() -> Check:
 
     fast = [flag for flag in _INT8_FLAGS if flag in _processor_flags()]
     speed = f"int8 instructions: {', '.join(fast)}" if fast else "no int8 dot-product instructions were found"
-    if choose_form("cpu", "int8") == "int8":
+    if choose_form("int8") == "int8":
         return Check("processor", "ok", f"{speed}; the int8 kernel agrees with exact arithmetic.")
     return Check(
         "processor",
