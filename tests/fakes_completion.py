@@ -99,8 +99,8 @@ class ScriptedEngine:
     ) -> Iterator[ScriptedStep]:
         self.prompts.append(list(prompt))
         self.contexts.append(list(context))
-        pending = healing.pending.decode() if healing else ""
-        ids = [*small_tokenizer().encode(pending + self.answer), control(self.end)][:max_tokens]
+        pending = healing.pending if healing else b""
+        ids = [*_spell(pending, self.answer), control(self.end)][:max_tokens]
         for token in ids:
             healing = healing.advance(token) if healing else None
         for number, start in enumerate(range(0, len(ids), self.group)):
@@ -154,6 +154,16 @@ def golden_files(folder: str) -> list[Path]:
     files = sorted((GOLDEN / folder).glob("*.txt"))
     assert files, f"no golden files in {folder}"
     return files
+
+
+def _spell(pending: bytes, answer: str) -> list[int]:
+    """Ids of both together, as a model would write them, unless `pending` begins within a character."""
+    tokenizer = small_tokenizer()
+    try:
+        return tokenizer.encode(pending.decode() + answer)
+    except UnicodeDecodeError:
+        vocabulary = tokenizer.sorted_vocabulary
+        return [*(int(vocabulary.spelling_exactly(bytes([byte]))[0]) for byte in pending), *tokenizer.encode(answer)]
 
 
 _ADDED = {"special": True, "normalized": False, "single_word": False, "lstrip": False, "rstrip": False}

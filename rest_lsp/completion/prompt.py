@@ -99,7 +99,7 @@ class PromptBuilder:
             n_lines //= 2
 
     def _anchor_within_line(self, before: str, line_start: int, room: int) -> int:
-        """For a line that is too long by itself: steps of a quarter of `room`, so that typing seldom moves the anchor."""
+        """For a line that is too long by itself; in steps of a quarter of `room`, so that typing seldom moves it."""
         step = max(1, room // 4)
         too_long = max(0, len(before) - line_start - room)
         start = line_start + -(-too_long // step) * step

@@ -42,16 +42,15 @@ def used_sources(tokens: Iterable[AcceptedToken], line_of: LineOf) -> tuple[Sour
 def surviving(tokens: Sequence[AcceptedToken], written: str, shown: str) -> list[AcceptedToken]:
     """The tokens of `written` that are still to be seen in `shown`, which lacks blanks and some of the end.
 
-    Blanks may come and go anywhere, so places are compared by the number of other characters before them.
+    Blanks may come and go anywhere, so places are compared by the number of other characters before them.  A token
+    that only reproduced typed text is not to be seen either.
     """
-    n_shown = _n_visible(shown)
-    kept, visible, start = [], 0, 0
-    for token in tokens:
-        visible += _n_visible(written[start : token.start])
-        start = token.start
-        if visible >= n_shown:
-            break
-        kept.append(token)
+    n_shown, n_before, kept = _n_visible(shown), 0, []
+    ends = [*(token.start for token in tokens[1:]), len(written)]
+    for token, end in zip(tokens, ends, strict=False):
+        if end > token.start and n_before < n_shown:
+            kept.append(token)
+        n_before += _n_visible(written[token.start : end])
     return kept
 
 

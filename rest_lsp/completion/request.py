@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from rest_lsp.stats import Span
+
 
 class Trigger(Enum):
     """Who asked: a person by a key, or the editor while somebody types."""
@@ -93,7 +95,7 @@ class CompletionResult:
     accepted_by: tuple[tuple[str, int], ...] = ()
     prompt_tokens: int = 0
     reused: int = 0
-    spans: Mapping[str, float] = field(default_factory=dict)
+    spans: Mapping[Span, float] = field(default_factory=dict)
 
     @property
     def tokens(self) -> int:

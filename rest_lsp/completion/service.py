@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,8 @@ from rest_lsp.completion.stop import StopRules
 from rest_lsp.config import CompletionOptions
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter
-from rest_lsp.errors import Cancelled, RestLspError
+from rest_lsp.errors import Cancelled
+from rest_lsp.stats import CompletionStats, StatsLog
 from rest_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -33,11 +33,10 @@ MAX_CHARACTERS = 50_000_000
 """A longer text is no source code, and looking for the cursor's line alone would be felt."""
 
 DrafterFactory = Callable[[CompletionRequest, Prompt], Drafter]
-Record = Callable[[CompletionResult], None]
 
 
 class CompletionService:
-    """Answers one request at a time, from one thread.  `record` sees every result, whatever happened."""
+    """Answers one request at a time, from one thread.  Every request is recorded in `stats`, whatever happened."""
 
     def __init__(
         self,
@@ -49,7 +48,7 @@ class CompletionService:
         *,
         sampling: Sampling,
         line_of: LineOf,
-        record: Record,
+        stats: StatsLog,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
@@ -58,7 +57,7 @@ class CompletionService:
         self._options = options
         self._sampling = sampling
         self._line_of = line_of
-        self._record = record
+        self._stats = stats
         self._clock = clock
         self._prompts = PromptBuilder(
             tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines
@@ -69,33 +68,41 @@ class CompletionService:
 
         Raises RequestError when the cursor is not in the text, and what the engine raises when it is broken.
         """
-        run = _Run(request, self._clock)
+        run = _Run(request)
+        deadline = self._deadline(request.trigger)
+        outcome = Outcome.FAILED
         try:
-            result = self._complete(run, cancel)
+            result = self._complete(run, cancel, deadline)
+            outcome = result.outcome
         except Cancelled:
-            result = run.without_text(Outcome.CANCELLED)
-        except RestLspError:
-            self._record(run.without_text(Outcome.FAILED))
-            raise
-        self._record(result)
+            outcome = Outcome.CANCELLED
+            result = run.without_text(outcome)
+        finally:
+            run.stats.outcome = outcome.value
+            self._stats.record(run.stats)
         return result
 
-    def _complete(self, run: _Run, cancel: CancelToken) -> CompletionResult:
+    def _deadline(self, trigger: Trigger) -> float:
+        options, is_automatic = self._options, trigger is Trigger.AUTOMATIC
+        budget_ms = options.time_budget_automatic_ms if is_automatic else options.time_budget_invoked_ms
+        return self._clock() + budget_ms / 1e3 if budget_ms else math.inf
+
+    def _complete(self, run: _Run, cancel: CancelToken, deadline: float) -> CompletionResult:
         request = run.request
         if len(request.text) > MAX_CHARACTERS:
             return run.without_text(Outcome.TOO_LARGE)
-        with run.span("snapshot"):
+        with run.stats.span("snapshot"):
             snapshot = take_snapshot(request, self._prompts.reach)
         if "\0" in request.text or _is_undecoded(snapshot):
             return run.without_text(Outcome.UNSUPPORTED)
         if request.trigger is Trigger.AUTOMATIC and is_unwanted(snapshot):
             return run.without_text(Outcome.FILTERED)
         cancel.raise_if_cancelled()
-        with run.span("build_prompt"):
+        with run.stats.span("build_prompt"):
             prompt = self._prompts.build_prompt(snapshot)
         rules = self._stop_rules(snapshot, prompt)
-        self._generate(run, prompt, rules, cancel)
-        with run.span("postprocess"):
+        self._generate(run, prompt, rules, cancel, deadline)
+        with run.stats.span("postprocess"):
             insertion = postprocess(rules.text, snapshot)
         return run.result(snapshot, prompt, rules, insertion, self._line_of)
 
@@ -105,12 +112,8 @@ class CompletionService:
         max_tokens = options.max_tokens_multi if multiline else options.max_tokens_single
         return StopRules(self._tokenizer, snapshot, multiline=multiline, max_tokens=max_tokens, pending=prompt.pending)
 
-    def _generate(self, run: _Run, prompt: Prompt, rules: StopRules, cancel: CancelToken) -> None:
+    def _generate(self, run: _Run, prompt: Prompt, rules: StopRules, cancel: CancelToken, deadline: float) -> None:
         """Decode until a stop rule says done or the time is up; how tokens are grouped in steps makes no difference."""
-        is_automatic = run.request.trigger is Trigger.AUTOMATIC
-        options = self._options
-        budget_ms = options.time_budget_automatic_ms if is_automatic else options.time_budget_invoked_ms
-        deadline = run.started + budget_ms / 1e3 if budget_ms else math.inf
         steps = self._engine.generate(
             prompt.ids,
             context=prompt.context_ids,
@@ -121,12 +124,13 @@ class CompletionService:
             max_tokens=rules.max_tokens,
         )
         for step in steps:
+            if run.prefill is None:
+                run.take_prefill(self._engine.last_prefill)
             run.take(step, rules)
             if rules.reason is None and self._clock() > deadline:
                 rules.give_up()
             if rules.reason is not None:
                 break
-        run.prefill = self._engine.last_prefill
         cancel.raise_if_cancelled()
 
 
@@ -135,48 +139,37 @@ class _Run:
     """What is counted and measured while one request is answered."""
 
     request: CompletionRequest
-    clock: Callable[[], float]
-    spans: dict[str, float] = field(default_factory=dict)
+    stats: CompletionStats = field(default_factory=CompletionStats)
     origins: list[Origin | None] = field(default_factory=list)
     accepted_by: Counter[str] = field(default_factory=Counter)
-    forwards: int = 0
-    drafted: int = 0
     prefill: Prefill | None = None
 
-    def __post_init__(self) -> None:
-        self.started = self.clock()
-
-    @contextmanager
-    def span(self, name: str) -> Iterator[None]:
-        start = self.clock()
-        try:
-            yield
-        finally:
-            self._add_ms(name, 1e3 * (self.clock() - start))
+    def take_prefill(self, prefill: Prefill) -> None:
+        self.prefill = prefill
+        self.stats.add("prefill", prefill.ms)
 
     def take(self, step: Step, rules: StopRules) -> None:
         """Feed the tokens of one forward pass to `rules` until one says stop; what follows was never asked for."""
-        self.forwards += 1
-        self.drafted += step.drafted
-        self._add_ms("draft", step.draft_ms)
-        self._add_ms("verify", step.verify_ms)
+        self.stats.add("draft", step.draft_ms)
+        self.stats.add("verify", step.verify_ms)
+        n_accepted = 0
         for token, origin, source in zip(step.tokens, step.origins, step.sources, strict=True):
             self.origins.append(origin)
             if source is not None:
+                n_accepted += 1
                 self.accepted_by[source] += 1
             if rules.feed(token) is not None:
-                return
+                break
+        self.stats.forward(step.drafted, n_accepted)
 
     def without_text(self, outcome: Outcome) -> CompletionResult:
-        return CompletionResult("", self.request.offset, self.request.offset, outcome, spans=dict(self.spans))
+        return CompletionResult("", self.request.offset, self.request.offset, outcome, spans=dict(self.stats.spans))
 
     def result(
         self, snapshot: Snapshot, prompt: Prompt, rules: StopRules, insertion: Insertion, line_of: LineOf
     ) -> CompletionResult:
         drafts = [AcceptedToken(start, origin) for start, origin in zip(rules.starts, self.origins, strict=True)]
         text = (self.request.selected_text or "") + insertion.text if insertion.text else ""
-        if self.prefill is not None:
-            self._add_ms("prefill", self.prefill.ms)
         return CompletionResult(
             text=text,
             start=snapshot.start,
@@ -185,16 +178,13 @@ class _Run:
             stop=rules.reason,
             sources=used_sources(surviving(drafts, rules.text, insertion.text), line_of),
             token_ids=tuple(rules.token_ids),
-            forwards=self.forwards,
-            drafted=self.drafted,
+            forwards=self.stats.forwards,
+            drafted=self.stats.drafted,
             accepted_by=tuple(sorted(self.accepted_by.items())),
             prompt_tokens=len(prompt.ids),
             reused=self.prefill.reused if self.prefill is not None else 0,
-            spans=dict(self.spans),
+            spans=dict(self.stats.spans),
         )
-
-    def _add_ms(self, name: str, ms: float) -> None:
-        self.spans[name] = self.spans.get(name, 0.0) + ms
 
 
 def _is_undecoded(snapshot: Snapshot) -> bool:

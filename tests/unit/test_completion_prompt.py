@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,7 +102,7 @@ def typed(line: str, line_number: int) -> list[Prompt]:
 @pytest.mark.parametrize("line_number", [0, 3, 50, 53, 99])
 def test_a_keystroke_changes_only_the_end_of_the_prompt(line_number: int) -> None:
     prompts = typed("    return self.value(the, value)", line_number)
-    for earlier, later in zip(prompts, prompts[1:], strict=False):
+    for earlier, later in pairwise(prompts):
         assert later.prefix_ids == earlier.prefix_ids
         assert later.suffix_ids == earlier.suffix_ids
         shared = len(later.ids) - len(later.middle_ids) + common(earlier.middle_ids, later.middle_ids)
@@ -116,7 +118,7 @@ def test_new_lines_move_the_anchor_only_now_and_then() -> None:
         prompt = builder.build_prompt(take_snapshot(CompletionRequest(before, len(before)), builder.reach))
         prefixes.append(prompt.prefix_ids)
         assert 4 <= middle_of(prompt).count("\n") < 8
-    moved = [(one, two) for one, two in zip(prefixes, prefixes[1:], strict=False) if one != two]
+    moved = [(one, two) for one, two in pairwise(prefixes) if one != two]
     assert 9 <= len(moved) <= 10
     restarted = [1 for one, two in moved if two[: len(one)] != one]
     assert len(restarted) <= 5

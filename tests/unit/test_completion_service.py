@@ -1,0 +1,271 @@
+"""From request to result, with a scripted engine and a real tokenizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.completion.fim import find_family
+from rest_lsp.completion.prompt import Prompt
+from rest_lsp.completion.request import (
+    CompletionRequest,
+    CompletionResult,
+    Outcome,
+    SourceUse,
+    StopReason,
+    Trigger,
+)
+from rest_lsp.completion.service import MAX_CHARACTERS, CompletionService
+from rest_lsp.config import CompletionOptions
+from rest_lsp.datastore.occurrence import Origin
+from rest_lsp.drafting.drafter import Drafter, NoDrafter
+from rest_lsp.errors import ModelError, RequestError
+from rest_lsp.stats import StatsLog
+from tests.fakes_completion import CONTROLS, ScriptedEngine, at_cursor, small_tokenizer
+
+if TYPE_CHECKING:
+    from rest_lsp.engine.sampling import Sampling
+
+GREEDY = cast("Sampling", None)
+"""The scripted engine does not sample."""
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Bench:
+    """A service around a scripted engine."""
+
+    engine: ScriptedEngine
+    options: dict[str, Any] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+    stats: StatsLog = field(default_factory=StatsLog)
+    drafted_for: list[tuple[CompletionRequest, Prompt]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        tokenizer = small_tokenizer()
+        self.service = CompletionService(
+            self.engine,
+            tokenizer,
+            find_family(tokenizer),
+            self.make_drafter,
+            CompletionOptions(**self.options),
+            sampling=GREEDY,
+            line_of=lambda origin: origin.offset // 10,
+            stats=self.stats,
+            clock=self.clock,
+        )
+
+    def make_drafter(self, request: CompletionRequest, prompt: Prompt) -> Drafter:
+        self.drafted_for.append((request, prompt))
+        return NoDrafter()
+
+    def complete(self, marked: str, **options: Any) -> CompletionResult:
+        return self.service.complete(at_cursor(marked, **options), CancelToken())
+
+
+def complete(marked: str, answer: str, **options: Any) -> CompletionResult:
+    return Bench(ScriptedEngine(answer)).complete(marked, **options)
+
+
+def accepted(marked: str, result: CompletionResult) -> str:
+    """The document after somebody has accepted the result."""
+    text = at_cursor(marked).text
+    return text[: result.start] + result.text + text[result.end :]
+
+
+@pytest.mark.parametrize(
+    ("document", "answer", "after"),
+    [
+        ("x = f(█)\n", "a, b", "x = f(a, b)\n"),
+        ("x = f(█)\n", "a, b)", "x = f(a, b)\n"),
+        ("def f(█)\n", "a, b):", "def f(a, b):\n"),
+        ("    ret█\n", "urn 1\nx", "    return 1\n"),
+        ("def f():█\nx = 1\n", "\n    return 1\nx = 1", "def f():\n    return 1\nx = 1\n"),
+        ("def f():█\r\nx = 1\r\n", "\n    a = 1\n    return a", "def f():\r\n    a = 1\r\n    return a\r\nx = 1\r\n"),
+        ("s = '🙂█'\n", "你好'", "s = '🙂你好'\n"),
+        ("█", "import a\nimport b", "import a\nimport b"),
+        ("s = '<|fim_middle|>' + █\n", "'<|fim_suffix|>'", "s = '<|fim_middle|>' + '<|fim_suffix|>'\n"),
+    ],
+)
+def test_what_accepting_makes_of_the_document(document: str, answer: str, after: str) -> None:
+    result = complete(document, answer, language="python")
+    assert result.outcome is Outcome.RETURNED
+    assert accepted(document, result) == after
+
+
+@pytest.mark.parametrize("group", [1, 2, 3, 7, 50])
+def test_grouping_tokens_in_steps_changes_nothing_but_their_number(group: int) -> None:
+    answer = "self, value):\n        return value\n\n    def g(self):\n        pass"
+    plain = Bench(ScriptedEngine(answer)).complete("class A:\n    def f(█\n", language="python")
+    grouped = Bench(ScriptedEngine(answer, group=group)).complete("class A:\n    def f(█\n", language="python")
+    assert (grouped.text, grouped.token_ids, grouped.stop) == (plain.text, plain.token_ids, plain.stop)
+    assert plain.forwards == plain.tokens
+    assert grouped.forwards == -(-plain.tokens // group)
+
+
+@pytest.mark.parametrize("end", CONTROLS)
+def test_no_control_token_is_ever_shown(end: str) -> None:
+    result = Bench(ScriptedEngine("1 + 2", end=end)).complete("x = █\n")
+    assert (result.text, result.stop) == ("1 + 2", StopReason.END)
+
+
+def test_nothing_to_say_is_empty() -> None:
+    result = complete("x = 1█\n", "\n\n")
+    assert (result.text, result.outcome, result.start, result.end) == ("", Outcome.EMPTY, 5, 5)
+
+
+def test_sources_are_those_of_the_shown_tokens() -> None:
+    engine = ScriptedEngine("abcd\nefgh", group=3, origin_of=lambda i: Origin("lib.py", 40 + i) if i < 7 else None)
+    result = Bench(engine).complete("x = █\n")
+    assert result.text == "abcd"
+    assert result.accepted_by == (("datastore", 4),)
+    assert result.accepted == 4
+    assert result.sources == (SourceUse("lib.py", 4, 3),)
+
+
+def test_the_counts_of_a_result() -> None:
+    result = Bench(ScriptedEngine("abc", group=2)).complete("x =█\n")
+    assert (result.tokens, result.forwards, result.drafted) == (5, 3, 6)
+    assert (result.prefill_ms, result.retrieval_ms, result.decode_ms, result.reused) == (5.0, 3.0, 9.0, 3)
+    assert {"snapshot", "build_prompt", "postprocess"} < set(result.spans)
+
+
+def test_the_drafter_sees_the_text_before_the_cursor() -> None:
+    bench = Bench(ScriptedEngine("1"))
+    bench.complete("a = 1\nb = █\n", path="m.py")
+    (request, prompt) = bench.drafted_for[0]
+    assert request.path == "m.py"
+    assert bench.engine.contexts == [prompt.context_ids]
+    assert bench.engine.prompts == [prompt.ids]
+
+
+def test_cancelling_between_steps_ends_the_work() -> None:
+    cancel, passes = CancelToken(), []
+
+    def before_step(number: int) -> None:
+        passes.append(number)
+        if number == 2:
+            cancel.cancel()
+
+    bench = Bench(ScriptedEngine("a long answer", before_step=before_step))
+    result = bench.service.complete(at_cursor("x = █\n"), cancel)
+    assert (result.outcome, result.text) == (Outcome.CANCELLED, "")
+    assert passes == [0, 1, 2]
+
+
+def test_a_request_that_is_cancelled_before_it_starts_never_reaches_the_engine() -> None:
+    cancel = CancelToken()
+    cancel.cancel()
+    bench = Bench(ScriptedEngine("1"))
+    assert bench.service.complete(at_cursor("x = █\n"), cancel).outcome is Outcome.CANCELLED
+    assert bench.engine.prompts == []
+
+
+def slow(answer: str, **options: Any) -> Bench:
+    """Each forward pass takes 100 ms."""
+    clock = Clock()
+
+    def before_step(_: int) -> None:
+        clock.now += 0.1
+
+    return Bench(ScriptedEngine(answer, before_step=before_step), clock=clock, options=options)
+
+
+def test_at_the_time_budget_whole_lines_are_shown() -> None:
+    bench = slow("a = 1\n    b = 2", time_budget_automatic_ms=850)
+    result = bench.complete("def f():\n    █\n", trigger=Trigger.AUTOMATIC)
+    assert (result.text, result.outcome, result.stop) == ("a = 1", Outcome.RETURNED, StopReason.BUDGET)
+
+
+def test_at_the_time_budget_half_a_line_is_nothing() -> None:
+    result = slow("compute(a, b)", time_budget_invoked_ms=500).complete("x = █\n")
+    assert (result.text, result.outcome, result.stop) == ("", Outcome.EMPTY, StopReason.BUDGET)
+    assert result.forwards == 6
+
+
+def test_each_trigger_has_its_own_budget_and_zero_is_none() -> None:
+    bench = slow("compute(a, b)", time_budget_automatic_ms=500, time_budget_invoked_ms=0)
+    assert bench.complete("x = █\n", trigger=Trigger.AUTOMATIC).stop is StopReason.BUDGET
+    assert bench.complete("x = █\n", trigger=Trigger.INVOKED).text == "compute(a, b)"
+
+
+def test_single_and_multi_line_have_their_own_token_limits() -> None:
+    bench = Bench(ScriptedEngine("abcdefghijklmnop"), options={"max_tokens_single": 4, "max_tokens_multi": 8})
+    assert bench.complete("x =█\n").tokens == 4
+    assert bench.complete("█\n").tokens == 8
+
+
+def test_a_menu_selection_is_extended() -> None:
+    request = CompletionRequest("x.ap\n", 4, selected_text="append", selected_start=2)
+    result = Bench(ScriptedEngine("(1)")).service.complete(request, CancelToken())
+    assert (result.text, result.start, result.end) == ("append(1)", 2, 4)
+
+
+def test_a_menu_selection_without_more_is_nothing() -> None:
+    request = CompletionRequest("x.ap\n", 4, selected_text="append", selected_start=2)
+    assert Bench(ScriptedEngine("")).service.complete(request, CancelToken()).outcome is Outcome.EMPTY
+
+
+def test_automatic_requests_within_a_word_are_filtered_and_invoked_ones_are_not() -> None:
+    bench = Bench(ScriptedEngine("1"))
+    assert bench.complete("na█me\n", trigger=Trigger.AUTOMATIC).outcome is Outcome.FILTERED
+    assert bench.complete("na█me\n", trigger=Trigger.INVOKED).outcome is Outcome.RETURNED
+    assert len(bench.engine.prompts) == 1
+
+
+@pytest.mark.parametrize("document", ["a\0b█", "█" + "\ufffd" * 50])
+def test_binary_documents_are_unsupported(document: str) -> None:
+    assert complete(document, "1").outcome is Outcome.UNSUPPORTED
+
+
+def test_a_gigantic_document_is_too_large() -> None:
+    request = CompletionRequest("\n" * (MAX_CHARACTERS + 1), 0)
+    assert Bench(ScriptedEngine("1")).service.complete(request, CancelToken()).outcome is Outcome.TOO_LARGE
+
+
+@pytest.mark.parametrize("unit", ["value = compute(self)\n", "x"])
+def test_five_megabytes_are_no_problem(unit: str) -> None:
+    text = unit * (5_000_000 // len(unit))
+    bench = Bench(ScriptedEngine("1"))
+    result = bench.service.complete(CompletionRequest(text, len(text) // 2), CancelToken())
+    assert result.outcome is Outcome.RETURNED
+    assert result.prompt_tokens <= bench.options.get("prompt_tokens", CompletionOptions().prompt_tokens)
+
+
+def test_a_cursor_outside_the_text_is_an_error_and_recorded() -> None:
+    bench = Bench(ScriptedEngine("1"))
+    with pytest.raises(RequestError):
+        bench.service.complete(CompletionRequest("abc", 9), CancelToken())
+    assert bench.stats.summary().outcomes == {"failed": 1}
+
+
+def test_an_engine_that_breaks_is_recorded() -> None:
+    def broken(_: int) -> None:
+        raise ModelError("The weights are damaged.")
+
+    bench = Bench(ScriptedEngine("1", before_step=broken))
+    with pytest.raises(ModelError):
+        bench.complete("x = █\n")
+    assert bench.stats.summary().outcomes == {"failed": 1}
+
+
+def test_every_request_is_recorded_once() -> None:
+    bench = Bench(ScriptedEngine("abc", group=2))
+    bench.complete("x =█\n")
+    bench.complete("na█me\n", trigger=Trigger.AUTOMATIC)
+    summary = bench.stats.summary()
+    assert summary.outcomes == {"returned": 1, "filtered": 1}
+    assert summary.forwards == 3
+    assert {"snapshot", "build_prompt", "prefill", "draft", "verify", "postprocess"} <= set(summary.spans)
