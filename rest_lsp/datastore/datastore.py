@@ -174,6 +174,11 @@ class Datastore:
             notices=tuple(self._notices),
         )
 
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the worker, while there is one."""
+        return self._indexer.worker_pid
+
     def close(self) -> None:
         """End the worker.  The datastore can still be asked, but no longer refreshed."""
         self._indexer.close()

@@ -13,7 +13,8 @@ FLOOR_TOKENS = 1 << 16
 FAN_OUT = 4
 MAX_SEGMENT_TOKENS = 1 << 24
 MAX_SEGMENTS = 12
-MAX_DEAD_FRACTION = 0.2
+MAX_DEAD_FRACTION = 0.5
+"""Of all text.  Dead documents cost little, and live again without any work when a branch is checked out."""
 
 
 class SegmentSize(NamedTuple):
@@ -23,10 +24,14 @@ class SegmentSize(NamedTuple):
     dead_tokens: int
 
     @property
+    def tokens(self) -> int:
+        return self.live_tokens + self.dead_tokens
+
+    @property
     def tier(self) -> int:
         """0 up to FLOOR_TOKENS, then one more for each factor of FAN_OUT."""
         tier = 0
-        while self.live_tokens > FLOOR_TOKENS * FAN_OUT**tier:
+        while self.tokens > FLOOR_TOKENS * FAN_OUT**tier:
             tier += 1
         return tier
 
@@ -34,12 +39,13 @@ class SegmentSize(NamedTuple):
 def choose_merge(sizes: Sequence[SegmentSize]) -> list[int]:
     """Which segments to replace by one; [] when all is well.
 
-    First those with too much dead text, alone; then the lowest tier that has FAN_OUT segments (Lucene's tiers: a token
-    is sorted anew about log4(n) times); then, beyond MAX_SEGMENTS, the smallest that fit together.
+    When there is too much dead text, the segment with most of it, alone; else the lowest tier that has FAN_OUT segments
+    (Lucene's tiers: a token is sorted anew about log4(n) times); then, beyond MAX_SEGMENTS, the smallest that fit
+    together.
     """
-    for index, size in enumerate(sizes):
-        if size.dead_tokens > MAX_DEAD_FRACTION * (size.live_tokens + size.dead_tokens):
-            return [index]
+    n_dead = sum(size.dead_tokens for size in sizes)
+    if n_dead > max(FLOOR_TOKENS, MAX_DEAD_FRACTION * sum(size.tokens for size in sizes)):
+        return [max(range(len(sizes)), key=lambda index: sizes[index].dead_tokens)]
     tiers: dict[int, list[int]] = {}
     for index, size in enumerate(sizes):
         tiers.setdefault(size.tier, []).append(index)

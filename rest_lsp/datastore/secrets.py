@@ -20,7 +20,7 @@ _PATTERNS = (
     r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
     r"://[^/\s:@\"']+:(?![{$<%*])[^/\s:@\"']{8,}@[\w.-]+",
     r"(?i:password|passwd|secret|api_?key|access_?token|auth_?token)\w*[\"']?\s*[:=]\s*[\"']"
-    r"(?=[^\"'\s]*\d)(?=[^\"'\s]*[A-Za-z])[A-Za-z0-9+/=_.~-]{20,}[\"']",
+    r"(?=[^\"'\s]*\d)(?=[^\"'\s]*[A-Za-z])(?:[A-Za-z0-9+=_~-]{20,}|[A-Za-z0-9+/=]{40,})[\"']",
 )
 """Few and precise: a false hit costs one line of drafts, a miss replays a key."""
 

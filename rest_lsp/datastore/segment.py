@@ -1,7 +1,7 @@
 """One immutable segment: documents of token ids with a suffix array over the *reversed* text.
 
-Reversed, because a query is the end of a context: its longest match, and all shorter ones around it, are then
-neighbours in one sorted order, found with a single binary search.  Knows nothing about generations, tombstones or who asks.
+Reversed, because a query is the end of a context: its longest match, and all shorter ones around it, are neighbours in
+one sorted order then, found with a single binary search.  Knows no generations, no tombstones, and not who asks.
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ class Store:
         self._notice = notice
         self._lock: FileLock | None = None
         self._retry_at = 0.0
+        self._newest_number = 0
 
     def acquire(self) -> Access:
         """Try to become the writer, and open the newest generation if that, or memory, is what it comes to."""
@@ -78,8 +79,8 @@ class Store:
         A crash at any point leaves this generation or the one before.  `purge` also removes the one before at once.
         """
         assert self.access is not Access.BUSY, "only the writer commits"
-        number = max([self.generation.number, *list_generations(self.directory)[:1]]) + 1
-        following = Generation(number, tuple(live for live in segments if live.n_live_documents))
+        self._newest_number += 1
+        following = Generation(self._newest_number, tuple(segments))
         if self._may_write():
             try:
                 following = self._write(following)
@@ -112,6 +113,7 @@ class Store:
         return Access.WRITER
 
     def _open(self) -> None:
+        self._newest_number = max(list_generations(self.directory), default=0)
         opened = open_newest(self.directory, self.fingerprint)
         self.generation = opened.generation
         if self.access is not Access.WRITER:
@@ -128,7 +130,9 @@ class Store:
         if self.access is Access.MEMORY and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + RETRY_S
             if self._lock is None or not self._lock.is_locked:
-                return self._try_lock() is Access.WRITER
+                if self._try_lock() is not Access.WRITER:
+                    return False
+                self._newest_number = max([self._newest_number, *list_generations(self.directory)])
             return True
         return self.access is Access.WRITER
 

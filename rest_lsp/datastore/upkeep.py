@@ -27,7 +27,7 @@ from rest_lsp.datastore.watcher import Watcher
 from rest_lsp.errors import RestLspError
 
 FOLLOW_S = 0.3
-TAKE_OVER_S = 5.0
+TAKE_OVER_S = 2.0
 POLL_S = 3.0
 """Between comparisons where events cannot be had."""
 

@@ -1,0 +1,88 @@
+"""The merge policy as a function, and merging as content."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rest_lsp.datastore.generation import LiveSegment
+from rest_lsp.datastore.merge import (
+    FAN_OUT,
+    FLOOR_TOKENS,
+    MAX_SEGMENT_TOKENS,
+    MAX_SEGMENTS,
+    SegmentSize,
+    choose_merge,
+    merge_segments,
+)
+from rest_lsp.datastore.segment import NewDocument, Segment
+
+SIZES = st.lists(st.builds(SegmentSize, st.integers(1, MAX_SEGMENT_TOKENS), st.just(0)), max_size=40)
+
+
+def sizes(*tokens: int) -> list[SegmentSize]:
+    return [SegmentSize(count, 0) for count in tokens]
+
+
+def test_four_small_segments_become_one() -> None:
+    assert choose_merge(sizes(900_000, 10, 20, 30)) == []
+    assert choose_merge(sizes(900_000, 10, 20, 30, 40)) == [1, 2, 3, 4]
+
+
+def test_the_lowest_tier_comes_first() -> None:
+    large = 3 * FLOOR_TOKENS
+    assert choose_merge(sizes(large, large, large, large, 5, 5, 5, 5)) == [4, 5, 6, 7]
+
+
+def test_the_segment_with_most_dead_text_is_written_anew() -> None:
+    large = 10 * FLOOR_TOKENS
+    assert choose_merge([SegmentSize(large, large), SegmentSize(0, 2 * large)]) == [1]
+    assert choose_merge([SegmentSize(large, 0), SegmentSize(0, large)]) == [], "another branch is kept"
+    assert choose_merge([SegmentSize(10, 0), SegmentSize(0, 500)]) == [], "little text is not worth it"
+
+
+def test_too_large_segments_are_left_alone() -> None:
+    assert choose_merge(sizes(*[MAX_SEGMENT_TOKENS] * 30)) == []
+
+
+@given(SIZES)
+def test_merging_as_told_ends_with_few_segments(start: list[SegmentSize]) -> None:
+    current = list(start)
+    for _ in range(100):
+        chosen = choose_merge(current)
+        if not chosen:
+            break
+        total = sum(current[index].live_tokens for index in chosen)
+        assert total <= MAX_SEGMENT_TOKENS
+        current = [size for index, size in enumerate(current) if index not in chosen] + [SegmentSize(total, 0)]
+    assert choose_merge(current) == []
+    small = [size for size in current if size.live_tokens * FAN_OUT <= MAX_SEGMENT_TOKENS]
+    assert len(small) <= MAX_SEGMENTS
+
+
+def test_one_save_after_another_costs_few_rewrites() -> None:
+    current: list[SegmentSize] = []
+    rewritten = 0
+    for _ in range(1_000):
+        current.append(SegmentSize(2_000, 0))
+        while chosen := choose_merge(current):
+            total = sum(current[index].live_tokens for index in chosen)
+            rewritten += total
+            current = [size for index, size in enumerate(current) if index not in chosen] + [SegmentSize(total, 0)]
+    assert len(current) <= MAX_SEGMENTS
+    assert rewritten < 20 * 1_000 * 2_000
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=3), st.lists(st.integers(0, 9), max_size=9), min_size=1), max_size=4))
+def test_merged_segments_hold_the_living_documents(layers: list[dict[str, list[int]]]) -> None:
+    expected: dict[str, list[int]] = {}
+    sources = []
+    for number, layer in enumerate(layers):
+        later = {path for following in layers[number + 1 :] for path in following}
+        documents = [NewDocument(path, bytes(16), ids) for path, ids in layer.items()]
+        dead = frozenset(index for index, document in enumerate(documents) if document.path in later)
+        sources.append(LiveSegment(Segment.build(f"{number}", documents, bytes(16)), dead))
+        expected |= layer
+    merged = merge_segments("m", sources, bytes(16))
+    found = {} if merged is None else {path: merged.document_ids(at).tolist() for at, path in enumerate(merged.paths)}
+    assert found == expected
