@@ -12,7 +12,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from rest_lsp.server.commands import Commands
 from rest_lsp.server.feedback import Messages
 from rest_lsp.server.frames import BrokenFrame
 from rest_lsp.server.history import History
-from rest_lsp.server.inline_completion import InlineCompletion
+from rest_lsp.server.inline_completion import Answer, InlineCompletion
 from rest_lsp.server.lifetime import ParentWatch
 from rest_lsp.server.logs import ClientLog, configure_logging, set_level, where
 from rest_lsp.server.protocol import LifecycleProtocol, Phase
@@ -142,11 +142,8 @@ class RestLanguageServer(LanguageServer):
             self.feature(method)(_as_function(handler))
 
         # pygls advertises the feature only when it has options, and editors ask only when it is advertised.
-        @self.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
-        async def complete(params: types.InlineCompletionParams) -> list[types.InlineCompletionItem] | None:
-            session = self._keeper.session if self._status.enabled else None
-            service = session.service if session is not None else None
-            return await self._completion.complete(params, service, self.protocol.workspace, self._client_name)
+        options = types.InlineCompletionOptions()
+        self.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, options)(_as_function(self._complete))
 
     def _register_commands(self) -> None:
         commands = Commands(
@@ -154,6 +151,11 @@ class RestLanguageServer(LanguageServer):
         )
         for name, run in commands.by_name().items():
             self.command(name)(_as_function(run, drop_arguments=True))
+
+    def _complete(self, params: types.InlineCompletionParams) -> Answer | Awaitable[Answer]:
+        session = self._keeper.session if self._status.enabled else None
+        service = session.service if session is not None else None
+        return self._completion.complete(params, service, self.protocol.workspace, self._client_name)
 
     def _initialize(self, params: types.InitializeParams) -> None:
         self._client_name = params.client_info.name if params.client_info else ""

@@ -52,19 +52,22 @@ class FrameParser:
 
     def _skip_garbage(self) -> Iterator[BrokenFrame]:
         """Drop what cannot lead to a header; one complaint per stretch of garbage, however long it is."""
-        match = _LENGTH_LINE.search(self._buffer)
-        block_end = self._buffer.find(b"\r\n\r\n")
-        if match is not None and (block_end < 0 or match.start() < block_end + 4):
-            if _HEADER_LINES.fullmatch(self._buffer, 0, match.start()) is None:
-                yield from self._complain("Bytes before a message header were skipped.")
-                del self._buffer[: match.start()]
-        elif block_end >= 0:
-            yield from self._complain("A message header has no usable Content-Length.")
-            del self._buffer[: block_end + 4]
-            yield from self._skip_garbage()
-        elif len(self._buffer) > MAX_HEADER_BYTES:
-            yield from self._complain("A message header is too long.")
-            del self._buffer[:-_LONGEST_LENGTH_LINE]
+        while True:
+            match = _LENGTH_LINE.search(self._buffer)
+            block_end = self._buffer.find(b"\r\n\r\n")
+            if match is not None and (block_end < 0 or match.start() < block_end + 4):
+                garbage, reason = match.start(), "Bytes before a message header were skipped."
+                if _HEADER_LINES.fullmatch(self._buffer, 0, garbage) is not None:
+                    return
+            elif block_end >= 0:
+                garbage, reason = block_end + 4, "A message header has no usable Content-Length."
+            elif len(self._buffer) > MAX_HEADER_BYTES:
+                garbage, reason = len(self._buffer) - _LONGEST_LENGTH_LINE, "A message header is too long."
+            else:
+                return
+            if self._buffer[:garbage].strip():
+                yield from self._complain(reason)
+            del self._buffer[:garbage]
 
     def _complain(self, reason: str) -> Iterator[BrokenFrame]:
         if not self._in_garbage:
@@ -81,6 +84,7 @@ class FrameParser:
             if len(self._buffer) - match.end() <= MAX_HEADER_BYTES and b"\r\n" not in self._buffer[end:]:
                 return None
             del self._buffer[: match.end()]
+            self._in_garbage = True
             return BrokenFrame("A message header has a line that is none.")
         self._in_garbage = False
         length = int(match.group(1))

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import TypeAlias
 
 from lsprotocol import types
 
@@ -23,6 +26,7 @@ from rest_lsp.server.worker import Worker
 log = logging.getLogger(__name__)
 
 MAX_UNOPENED_BYTES = 16 << 20
+Answer: TypeAlias = "list[types.InlineCompletionItem] | None"
 # Neovim keeps line ends out of its buffers and would insert a carriage return as a character.
 _CLIENTS_THAT_ADD_LINE_ENDS = ("neovim",)
 
@@ -35,26 +39,52 @@ class InlineCompletion:
         self._files = files
         self._history = history
 
-    async def complete(
+    def complete(
         self,
         params: types.InlineCompletionParams,
         service: CompletionService | None,
         workspace: EditorWorkspace,
         client_name: str,
-    ) -> list[types.InlineCompletionItem] | None:
-        """Items for one position.  Raises what the service raises, other than `Cancelled`."""
+    ) -> Answer | Awaitable[Answer]:
+        """Items for one position.  The awaitable raises what the service raises, other than `Cancelled`.
+
+        An open document is read here and not later: the next message may change it, and the position is of now.
+        """
         if service is None:
             return []
-        uri = params.text_document.uri
-        document = workspace.open_document(uri) or await self._unopened(uri, workspace)
+        document = workspace.open_document(params.text_document.uri)
+        if document is None:
+            return self._complete_unopened(params, service, workspace, client_name)
+        if _asks_for_other_version(params, document):
+            return None
+        request = _request(params, document, workspace.root)
+        return self._complete(params, service, document, request, workspace, client_name)
+
+    async def _complete_unopened(
+        self,
+        params: types.InlineCompletionParams,
+        service: CompletionService,
+        workspace: EditorWorkspace,
+        client_name: str,
+    ) -> Answer:
+        document = await self._unopened(params.text_document.uri, workspace)
         if document is None:
             return []
         request = _request(params, document, workspace.root)
+        return await self._complete(params, service, document, request, workspace, client_name)
+
+    async def _complete(
+        self,
+        params: types.InlineCompletionParams,
+        service: CompletionService,
+        document: Document,
+        request: CompletionRequest | None,
+        workspace: EditorWorkspace,
+        client_name: str,
+    ) -> Answer:
         if request is None or "\0" in request.text:
             return []
-        if _asks_for_other_version(params, document):
-            return None
-        result = await self._run(uri, service, request, document)
+        result = await self._run(document.uri, service, request, document)
         if result is None or document.version != request.version or _was_closed(document, workspace):
             return None
         return _items(params, document, result, client_name)
@@ -76,6 +106,9 @@ class InlineCompletion:
             outcome = result.outcome
         except Cancelled:
             outcome = Outcome.CANCELLED
+        except asyncio.CancelledError:
+            outcome = Outcome.CANCELLED
+            raise
         finally:
             self._history.record(outcome, 1000 * (time.monotonic() - start_s), result)
         return None if outcome in (Outcome.CANCELLED, Outcome.STALE) else result

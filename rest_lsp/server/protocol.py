@@ -6,12 +6,14 @@ Knows which messages are allowed when and which error code belongs to which mist
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum, auto
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
@@ -195,7 +197,12 @@ class LifecycleProtocol(LanguageServerProtocol):
             self._refuse(msg_id, _REQUEST_CANCELLED, "The request was cancelled.")
             return
         error = future.exception()
-        if error is None:
+        if error is None and inspect.isawaitable(result := future.result()):
+            # A handler reads what it needs when its message comes and answers later.
+            task = asyncio.ensure_future(result)
+            self._request_futures[msg_id] = cast("Future[Any]", task)
+            task.add_done_callback(partial(self._send_handler_result, msg_id=msg_id))
+        elif error is None:
             self._send_response(msg_id, result=future.result())
         elif isinstance(error, JsonRpcInvalidParams):
             self._refuse(msg_id, error.code, str(error))

@@ -172,7 +172,7 @@ def main() -> int:
     parser.add_argument("--broken", action="store_true")
     given = parser.parse_args()
 
-    def open_session(settings: Settings, workspace: Path | None, progress: Callable[[Any], None]) -> FakeSession:
+    def open_session(settings: Settings, _: Path | None, progress: Callable[[Any], None]) -> FakeSession:
         print("torch says something on import")
         if given.open_gate is not None:
             work_until(given.open_gate.exists, lambda: progress(Event("read", 1, 2)))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 TIMEOUT_S = 60.0
 FAKE_SERVER = Path(__file__).with_name("fake_server.py")
@@ -33,7 +38,7 @@ class LspClient:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=REPOSITORY,
-            env=env,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "XDG_CONFIG_HOME": os.devnull, **(env or {})},
         )
         self._ids = itertools.count(1)
         self._arrived = threading.Condition()
@@ -43,7 +48,7 @@ class LspClient:
         for target in (self._read_stdout, self._read_stderr):
             threading.Thread(target=target, daemon=True).start()
 
-    def __enter__(self) -> LspClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -180,7 +185,8 @@ class LspClient:
 
     def _take(self, message: dict[str, Any]) -> None:
         if "method" in message and "id" in message:
-            self.send_bytes(frame({"jsonrpc": "2.0", "id": message["id"], "result": None}))
+            with contextlib.suppress(OSError, ValueError):  # the test may have closed the pipe
+                self.send_bytes(frame({"jsonrpc": "2.0", "id": message["id"], "result": None}))
         with self._arrived:
             self.messages.append(message)
             self._arrived.notify_all()
@@ -188,7 +194,7 @@ class LspClient:
     def _read_stderr(self) -> None:
         stream = self.process.stderr
         assert stream is not None
-        while chunk := stream.read1(65536):
+        while chunk := os.read(stream.fileno(), 65536):
             self.stderr += chunk
 
 

@@ -1,0 +1,171 @@
+"""What people see: states, progress bars, messages, settings and commands, over real pipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.lsp_client import LspClient
+
+URI = "file:///nowhere/a.py"
+
+
+def is_progress(kind: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda message: message.get("method") == "$/progress" and message["params"]["value"]["kind"] == kind
+
+
+def told_states(client: LspClient) -> list[str]:
+    return [told["state"] for told in client.notifications("rest/didChangeStatus")]
+
+
+def run(client: LspClient, command: str, *arguments: object) -> Any:
+    return client.ask("workspace/executeCommand", {"command": command, "arguments": list(arguments)})
+
+
+def test_loading_then_indexing_then_ready(tmp_path: Path) -> None:
+    opened, indexed = tmp_path / "open", tmp_path / "indexed"
+    with LspClient("--open-gate", str(opened), "--index-gate", str(indexed)) as client:
+        client.initialize(tmp_path)
+        assert client.wait_for_state("loading")["model"] is None
+        client.open(URI, "word")
+        assert client.complete(URI, 0, 4) == [], "nothing to say while the model loads"
+        client.wait_for(lambda message: is_progress("report")(message) and "50" in str(message))
+        opened.touch()
+        status = client.wait_for_state("indexing")
+        assert status["model"] == "auto"
+        assert client.complete(URI, 0, 4)[0]["insertText"] == "<4>", "completions work before indexing ends"
+        client.wait_for(lambda message: is_progress("report")(message) and "25" in str(message))
+        indexed.touch()
+        client.wait_for_state("ready")
+        client.poll_status(lambda status: status["datastore"]["watching"])
+        assert [state for state in told_states(client) if state != "busy"][-3:] == ["indexing", "indexing", "ready"]
+        kinds = [told["value"]["kind"] for told in client.notifications("$/progress")]
+        assert kinds.count("begin") == kinds.count("end") == 2
+        assert client.notifications("window/showMessage") == []
+
+
+def test_no_progress_bars_for_a_client_that_has_none(tmp_path: Path) -> None:
+    with LspClient() as client:
+        client.initialize(tmp_path, progress=False)
+        client.wait_for_state("ready")
+        assert client.notifications("$/progress") == []
+        assert not [message for message in client.messages if "id" in message and "method" in message]
+
+
+@pytest.mark.parametrize(
+    ("flag", "reason", "fix"),
+    [
+        ("--no-model", "The model nowhere/none is not on this machine.", "Run `rest-lsp models pull`."),
+        ("--broken", "The model could not be loaded (ValueError).", "Run `rest-lsp doctor`"),
+    ],
+)
+def test_a_missing_model_is_said_once(flag: str, reason: str, fix: str) -> None:
+    with LspClient(flag) as client:
+        client.initialize()
+        status = client.wait_for_state("error")
+        assert status["reason"] == reason
+        assert status["fix"].startswith(fix)
+        client.open(URI, "word")
+        assert [client.complete(URI, 0, 4) for _ in range(5)] == [[]] * 5
+        (message,) = client.notifications("window/showMessage")
+        assert message["type"] == 1
+        assert message["message"].startswith(f"{reason} {fix}")
+        assert "hunter2" not in str(client.messages)
+        assert client.shut_down() == 0
+
+
+def test_options_of_the_editor_and_a_bad_one() -> None:
+    with LspClient() as client:
+        client.initialize(options={"restLsp": {"model": {"name": "mine"}, "completion": {"temperature": "hot"}}})
+        assert client.wait_for_state("ready")["model"] == "mine"
+        (message,) = client.notifications("window/showMessage")
+        assert "completion.temperature" in message["message"]
+        settings = run(client, "rest.debugInfo")["settings"]
+        assert settings["completion"]["temperature"] == 0.0, "the default is used"
+
+
+def test_changed_options_open_a_new_session(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    with LspClient("--close-gate", str(closed)) as client:
+        client.initialize(options={"model": "first"})
+        client.wait_for_state("ready")
+        client.open("untitled:a", "word")
+        client.notify("workspace/didChangeConfiguration", {"settings": {"rest-lsp": {"model.name": "second"}}})
+        client.poll_status(lambda status: status["model"] == "second" and status["state"] == "ready")
+        assert closed.exists()
+        client.poll_status(lambda status: status["datastore"]["buffers"] == {"untitled:a": 4})
+        unchanged: tuple[object, ...] = (None, {}, [], {"restLsp": {"model.name": "second"}})
+        for settings in unchanged:
+            client.notify("workspace/didChangeConfiguration", {"settings": settings})
+        assert client.ask("rest/status")["model"] == "second"
+        assert client.ask("rest/status")["state"] == "ready", "nothing has changed, so nothing is opened again"
+
+
+def test_initialization_options_of_any_shape_are_survived() -> None:
+    for options in ("text", [1], 5, {"model": 7, "": {"": {}}, "nonsense": None}):
+        with LspClient() as client:
+            client.initialize(options=options)
+            client.wait_for_state("ready")
+
+
+def test_open_buffers_reach_the_datastore(tmp_path: Path) -> None:
+    with LspClient() as client:
+        client.initialize(tmp_path)
+        uri = (tmp_path / "pkg" / "a.py").as_uri()
+        client.open(uri, "12345\r\n")
+        client.open("untitled:b", "123")
+        client.open("file:///elsewhere/binary", "1\0003")
+        client.open("file:///elsewhere/large", "x" * (1 << 20) + "y")
+        client.wait_for_state("ready")
+        client.poll_status(lambda status: status["datastore"]["buffers"] == {"pkg/a.py": 6, "untitled:b": 3})
+        start = {"line": 0, "character": 0}
+        client.change(uri, 2, {"range": {"start": start, "end": start}, "text": "x = 1"})
+        client.close_document("untitled:b")
+        client.poll_status(lambda status: status["datastore"]["buffers"] == {"pkg/a.py": 11})
+
+
+def test_lines_with_secrets_do_not_reach_the_datastore() -> None:
+    with LspClient() as client:
+        client.initialize()
+        client.wait_for_state("ready")
+        key = "aws_secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'"
+        client.open("untitled:a", f"x = 1\n{key}\ny = 2\n")
+        seen = client.poll_status(lambda status: status["datastore"]["buffers"])
+        assert seen["datastore"]["buffers"] == {"untitled:a": len("x = 1\n\ny = 2\n")}
+
+
+def test_commands() -> None:
+    with LspClient() as client:
+        client.initialize()
+        client.wait_for_state("ready")
+        assert run(client, "rest.explainLast") is None
+        client.open(URI, "word")
+        client.complete(URI, 0, 4)
+        last = run(client, "rest.explainLast")
+        assert last["sources"] == [{"path": "other.py", "line": 3, "tokens": 2}]
+        stats = run(client, "rest.stats", "ignored")
+        assert stats["outcomes"] == {"returned": 1}
+        assert stats["tokens_per_forward"] == 2.0
+        assert run(client, "rest.reindex") == {"started": True}
+        client.poll_status(lambda status: status["datastore"]["refreshed"] == 2)
+        assert run(client, "rest.toggle") == {"enabled": False}
+        assert client.complete(URI, 0, 4) == []
+        assert run(client, "rest.toggle") == {"enabled": True}
+        assert client.complete(URI, 0, 4) != []
+        info = run(client, "rest.debugInfo")
+        assert info["client"] == "test"
+        assert "word" not in str(info["log"])
+        assert client.error("workspace/executeCommand", {"command": "rest.nothing"})["code"] == -32602
+
+
+def test_the_log_reaches_the_client_after_initialized_and_not_before() -> None:
+    with LspClient() as client:
+        client.ask("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
+        assert client.ask("rest/status")["state"] == "loading"
+        assert [message for message in client.messages if "method" in message] == []
+        client.notify("initialized")
+        client.wait_for_state("ready")
+        assert "rest-lsp" in client.notifications("window/logMessage")[0]["message"]
