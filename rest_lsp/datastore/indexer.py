@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,9 @@ from rest_lsp.datastore.reports import IndexProgress, ProgressCallback, RefreshR
 from rest_lsp.errors import DatastoreError
 
 MAX_CRASHES = 3
+HEALTHY_S = 60.0
+"""A worker that has lived this long ends a row of crashes."""
+
 CANCEL_LOOK_S = 0.05
 GOODBYE_S = 2.0
 
@@ -51,6 +55,7 @@ class Indexer:
         self._reader: threading.Thread | None = None
         self._wants_watching = False
         self._crashes = 0
+        self._started_at = 0.0
         self._is_closed = False
 
     @property
@@ -120,6 +125,7 @@ class Indexer:
             env=_environment(),
         )
         self._process = process
+        self._started_at = time.monotonic()
         messages = [setup.to_json(), *({"op": "refresh", "id": number} for number in self._requests)]
         if self._wants_watching:
             messages.append({"op": "watch"})
@@ -167,7 +173,7 @@ class Indexer:
             if self._is_closed or self._process is not process:
                 return
             self._process = None
-            self._crashes += 1
+            self._crashes = 1 if time.monotonic() - self._started_at > HEALTHY_S else self._crashes + 1
             if self._crashes < MAX_CRASHES:
                 _log.warning("The indexing process ended (exit code %s) and is started again.", code)
                 if self._requests or self._wants_watching:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pathspec import GitIgnoreSpec
 
 from rest_lsp.datastore.rules import BUILD_DIRECTORIES, IGNORE_FILE, VENDORED_DIRECTORIES, IndexRules
+from rest_lsp.errors import DatastoreError
 
 GIT_TIMEOUT_S = 120.0
 
@@ -27,9 +28,13 @@ class Listing:
     def __init__(self, root: Path, rules: IndexRules) -> None:
         self._root = root
         self._rules = rules
+        self._git_has_answered = False
 
     def files(self, below: Sequence[str] = ()) -> list[str]:
-        """All files, or those among or beneath the paths `below`, which need not exist."""
+        """All files, or those among or beneath the paths `below`, which need not exist.
+
+        Raises DatastoreError when git, which answered before, does not now: without it ignored files would come in.
+        """
         own_ignores = _read_ignore_file(self._root / IGNORE_FILE)
         listed = self._ask_git(below)
         if listed is None:
@@ -55,7 +60,12 @@ class Listing:
             self._root, ["--literal-pathspecs", "ls-files", "-c", "-o", "--exclude-standard", "-z", "--", *below]
         )
         if answer is None or answer.returncode != 0:
+            if self._git_has_answered and _is_in_repository(self._root):
+                raise DatastoreError(
+                    f"git does not list the files of {self._root} any more.", "Try `git status` there."
+                )
             return None
+        self._git_has_answered = True
         return [os.fsdecode(path) for path in answer.stdout.split(b"\0") if path]
 
     def _ignored_by_git(self, directories: Sequence[str]) -> set[str]:
@@ -95,6 +105,10 @@ class _Scoped(NamedTuple):
 class _Directory(NamedTuple):
     path: str
     specs: tuple[_Scoped, ...]
+
+
+def _is_in_repository(root: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (root, *root.parents))
 
 
 def _is_ignored(path: str, is_directory: bool, specs: Sequence[_Scoped]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from time import perf_counter
 from typing import NamedTuple
 
@@ -41,12 +42,8 @@ class Match(NamedTuple):
     high: int
 
 
-class _Hit(NamedTuple):
-    """The stored token at `position` is the last of a match, and `document` holds it."""
-
-    view: View
-    document: int
-    position: int
+_Continuation = tuple[tuple[int, ...], Origin]
+"""Tokens and where they were read; a plain tuple, since thousands are made per second."""
 
 
 def occurrences(views: Iterable[View], query: Query) -> list[Occurrence]:
@@ -148,47 +145,55 @@ def _sample(level: Sequence[Match], query: Query, wanted: int) -> list[Occurrenc
     total = sum(match.high - match.low for match in level)
     stride = max(total / wanted, 1.0)
     probed: set[int] = set()
-    hits: list[_Hit] = []
+    found: list[_Continuation] = []
     for offset in PASSES:
         picks = {int((index + offset) * stride) for index in range(min(wanted, total))} - probed
         probed |= picks
-        hits += _living(level, sorted(picks))
-        if 2 * len(hits) > wanted or len(probed) == total or perf_counter() > query.deadline:
+        found += _read_picks(level, sorted(picks), query.depth)
+        if 2 * len(found) > wanted or len(probed) == total or perf_counter() > query.deadline:
             break
     weight = total / len(probed)
-    if len(hits) > wanted:
-        weight *= len(hits) / wanted
-        hits = [hits[index * len(hits) // wanted] for index in range(wanted)]
-    return [_occurrence(hit, level[0].length, query.depth, weight) for hit in hits]
+    if len(found) > wanted:
+        weight *= len(found) / wanted
+        found = [found[index * len(found) // wanted] for index in range(wanted)]
+    length = level[0].length
+    return [Occurrence(length, tokens, weight, origin) for tokens, origin in found]
 
 
-def _living(level: Sequence[Match], picks: Iterable[int]) -> list[_Hit]:
-    """The picked rows (ascending numbers over all rows of `level`) whose document may appear and goes on."""
-    hits = []
-    matches_left = iter(level)
-    match = next(matches_left)
-    offset = 0
-    for pick in picks:
-        while pick - offset >= match.high - match.low:
-            offset += match.high - match.low
-            match = next(matches_left)
-        view = match.view
-        segment = view.segment
-        position = segment.rows[match.low + pick - offset]
-        document = bisect_right(segment.starts, position) - 1
-        if position > segment.starts[document] and not (view.dead and view.dead[document]):
-            hits.append(_Hit(view, document, position))
-    return hits
+def _read_picks(level: Sequence[Match], picks: Sequence[int], depth: int) -> list[_Continuation]:
+    """Read the picked rows; picks are ascending numbers over all rows of `level`, one match after the other."""
+    found: list[_Continuation] = []
+    begin = offset = 0
+    for match in level:
+        end = bisect_left(picks, offset + match.high - match.low, begin)
+        found += _read_rows(match.view, [match.low + pick - offset for pick in picks[begin:end]], depth)
+        begin, offset = end, offset + match.high - match.low
+    return found
 
 
-def _occurrence(hit: _Hit, length: int, depth: int, weight: float) -> Occurrence:
-    """What follows in reading order is stored in front of the position, last token first."""
-    view, document, position = hit
-    segment = view.segment
-    start = segment.starts[document]
-    n_tokens = min(depth, position - start)
-    layout = f">{n_tokens}{segment.token_code}"
-    stored = struct.unpack_from(layout, segment.data, segment.tokens_at + segment.token_bytes * (position - n_tokens))
-    tokens = tuple(map(segment.vocabulary.__getitem__, stored[::-1]))
-    offset = start + segment.lengths[document] - position
-    return Occurrence(length, tokens, weight, Origin(segment.paths[document], offset, segment.versions[document]))
+def _read_rows(view: View, picked: Sequence[int], depth: int) -> list[_Continuation]:
+    """What follows the given rows, up to `depth` tokens, except in dead documents and where nothing follows.
+
+    In reading order it stands in front of the position, last token first.  This is the innermost loop: 1.5 µs per row.
+    """
+    segment, dead = view
+    data, tokens_at, width, rows = segment.data, segment.tokens_at, segment.token_bytes, segment.rows
+    starts, lengths, paths, versions = segment.starts, segment.lengths, segment.paths, segment.versions
+    formats, unpack, token_of = _formats(segment.token_code, depth), struct.unpack_from, segment.vocabulary.__getitem__
+    found = []
+    for row in picked:
+        position = rows[row]
+        document = bisect_right(starts, position) - 1
+        start = starts[document]
+        if position == start or (dead and dead[document]):
+            continue
+        n_tokens = min(depth, position - start)
+        stored = unpack(formats[n_tokens], data, tokens_at + width * (position - n_tokens))
+        origin = Origin(paths[document], start + lengths[document] - position, versions[document])
+        found.append((tuple(map(token_of, stored[::-1])), origin))
+    return found
+
+
+@lru_cache
+def _formats(code: str, depth: int) -> list[str]:
+    return [f">{n_tokens}{code}" for n_tokens in range(depth + 1)]

@@ -127,14 +127,17 @@ class Store:
             self._clear_away(kept_generations=2)
 
     def _may_write(self) -> bool:
-        if self.access is Access.MEMORY and time.monotonic() >= self._retry_at:
+        if self.access is Access.MEMORY:
+            if time.monotonic() < self._retry_at:
+                return False
             self._retry_at = time.monotonic() + RETRY_S
-            if self._lock is None or not self._lock.is_locked:
-                if self._try_lock() is not Access.WRITER:
-                    return False
-                self._newest_number = max([self._newest_number, *list_generations(self.directory)])
-            return True
-        return self.access is Access.WRITER
+        if self._lock is None or not self._lock.is_locked or not (self.directory / LOCK_NAME).exists():
+            # Never locked, or the folder was deleted together with the lock.
+            self.close()
+            if self._try_lock() is not Access.WRITER:
+                return False
+            self._newest_number = max([self._newest_number, *list_generations(self.directory)])
+        return True
 
     def _write(self, generation: Generation) -> Generation:
         """Segments first, then the manifest that names them; each is on the disk before the next step."""

@@ -58,6 +58,7 @@ class Watcher:
         self._handler = _Handler(self)
         self._observer: BaseObserver | None = None
         self._watches: dict[str, ObservedWatch] = {}
+        self._changed: set[str] = set()
         self._failed = False
         self.layout_changed = Event()
 
@@ -70,10 +71,14 @@ class Watcher:
         self._watch("", recursive=False)
 
     def cover(self, directories: Iterable[str]) -> list[str]:
-        """Watch exactly these top-level directories; returns those that were not watched before."""
+        """Watch exactly these top-level directories; returns those that were not watched before.
+
+        A directory that came or went since the last time is watched anew: its old watch may belong to a deleted one.
+        """
         self.layout_changed.clear()
+        changed, self._changed = self._changed, set()
         wanted = set(directories)
-        for name in set(self._watches) - wanted - {""}:
+        for name in (set(self._watches) - wanted - {""}) | (changed & set(self._watches)):
             self._unwatch(name)
         added = sorted(wanted - set(self._watches))
         for name in added:
@@ -119,13 +124,9 @@ class Watcher:
             if relative == "." or relative == ".git" or relative.startswith(".git/"):
                 continue
             if event.is_directory and "/" not in relative:
+                self._changed.add(relative)
                 self.layout_changed.set()
             self._on_hint(relative)
-
-    def forget(self, directory: str) -> None:
-        """A top-level directory has gone; if it comes back it must be watched anew."""
-        if directory in self._watches:
-            self._unwatch(directory)
 
     def _watch(self, name: str, *, recursive: bool) -> None:
         assert self._observer is not None, "start first"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from rest_lsp.datastore.listing import Listing
 from rest_lsp.datastore.rules import IndexRules
 from rest_lsp.datastore.source_file import Content, Unreadable, indexable_text, read_content, stamp_of
+from rest_lsp.errors import DatastoreError
 from tests.files_datastore import git, write_files
 
 RULES = IndexRules(max_file_bytes=1_000)
@@ -145,3 +147,16 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, monk
 )
 def test_bytes_become_text(data: bytes, expected: str | Unreadable) -> None:
     assert indexable_text(data) == expected
+
+
+def test_a_git_that_stops_answering_lets_no_ignored_file_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_files(tmp_path / "work", {"a.py": "a"})
+    git(root, "init", "-q")
+    listing = Listing(root, RULES)
+    assert listing.files() == ["a.py"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DatastoreError, match="git does not list"):
+        listing.files()
+    assert Listing(root, RULES).files() == ["a.py"], "who never had git walks"
+    shutil.rmtree(root / ".git")
+    assert listing.files() == ["a.py"], "the repository was removed on purpose"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -301,3 +302,14 @@ def test_a_reader_keeps_what_it_has_while_the_writer_moves_on(tmp_path: Path) ->
         for number in range(3):
             store.commit([segment({"z": [number]})])
     assert opened.segments[0].segment.document_ids(0).tolist() == OLD["a"]
+
+
+def test_a_folder_deleted_while_in_use_is_written_anew(tmp_path: Path) -> None:
+    directory = tmp_path / "store"
+    with store_in(directory) as store, store_in(directory) as other:
+        write_first(store)
+        shutil.rmtree(directory)
+        store.commit([*store.generation.segments, segment({"c": [4, 5]})])
+        assert store.access is Access.WRITER
+        assert contents_of(directory) == {**OLD, "c": [4, 5]}
+        assert other.acquire() is Access.BUSY, "and it is locked"
