@@ -58,11 +58,17 @@ def build_wheel(folder: Path, requirement: str, part: bytes, number: int) -> Pat
 
 
 class Hub:
-    """Serves the files of one folder as repository org/tiny and counts what was asked for."""
+    """Serves the files of one folder as repository org/tiny, and notes what was asked for and what was sent.
+
+    While `gate` is closed no file is sent.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: list[str] = []
+        self.sent: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
         self.url = ""
 
     @contextmanager
@@ -74,6 +80,7 @@ class Hub:
         try:
             yield self
         finally:
+            self.gate.set()
             server.shutdown()
             server.server_close()
             thread.join()
@@ -108,6 +115,8 @@ class Hub:
                 self.send_header("X-Repo-Commit", COMMIT)
                 self.end_headers()
                 if with_body:
+                    hub.gate.wait(30)
+                    hub.sent.append(path)
                     self.wfile.write(body)
 
         return Handler

