@@ -45,7 +45,7 @@ def demonstrate(console: Console) -> bool:
     root = repository()
     cases = in_turns(make_cases(root, seed=SEED, per_kind=PER_KIND), KINDS)
     selection = Selection(root, [cut_hole(root, case) for case in cases], "this repository", SEED)
-    with open_setup(root, bench_settings(), console) as setup:
+    with open_setup(root, bench_settings(root, {}, nodes=None)) as setup:
         setting = describe(setup, selection, Options(seed=SEED))
         pairs: list[Pair] = []
         for number, pair in enumerate(warm_up_and_measure(setup, selection.holes, repeat=1), 1):

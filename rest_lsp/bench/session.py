@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rest_lsp.bench.cost import measure_cost
 from rest_lsp.bench.decode import measure, measure_hole
 from rest_lsp.bench.floor import measure_floor
 from rest_lsp.bench.holes import Hole
@@ -21,13 +20,10 @@ from rest_lsp.bench.setup import Setup, bench_settings, open_setup
 from rest_lsp.bench.summary import report_json, write_report
 from rest_lsp.bench.table import print_report
 
-COST_CONTEXT = 400
-"""Tokens in the KV cache while the cost curve is measured: a usual prompt."""
-
 
 @dataclass(frozen=True)
 class Options:
-    """The options of the command, as they were given; None is the default."""
+    """The options of the command, as they were given; `overrides` are those that every command shares."""
 
     workspace: Path | None = None
     cases: Path | None = None
@@ -37,18 +33,16 @@ class Options:
     limit: int | None = None
     repeat: int = 1
     nodes: int | None = None
-    model: str | None = None
-    device: str | None = None
-    dtype: str | None = None
     json: Path | None = None
     plot: Path | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict)
 
 
 def run_decode(options: Options) -> bool:
     """Measure, print, and write what was asked for.  True when both modes gave the same tokens everywhere."""
     if options.plot:
         check_plotting()
-    settings = bench_settings(model=options.model, device=options.device, dtype=options.dtype, nodes=options.nodes)
+    settings = bench_settings(options.workspace, options.overrides, nodes=options.nodes)
     selection = select(
         workspace=options.workspace,
         cases=options.cases,
@@ -59,7 +53,7 @@ def run_decode(options: Options) -> bool:
         cache_dir=settings.model.cache_dir,
     )
     console = Console(stderr=True)
-    with open_setup(selection.workspace, settings, console) as setup:
+    with open_setup(selection.workspace, settings) as setup:
         setting = describe(setup, selection, options)
         pairs = list(
             tracked(warm_up_and_measure(setup, selection.holes, options.repeat), len(selection.holes), console)
@@ -73,10 +67,9 @@ def run_decode(options: Options) -> bool:
 
 
 def describe(setup: Setup, selection: Selection, options: Options) -> Setting:
-    """What runs where; measures the memory floor and the cost curve, a few seconds."""
+    """What runs where; measures the memory floor, a few seconds."""
     info = setup.engine.info
     floor = measure_floor(info.bytes_per_token, device=info.device, threads=info.threads)
-    text = "".join(hole.text for hole in selection.holes[:3]) * COST_CONTEXT
     return Setting(
         workload=selection.label,
         model=info.model,
@@ -88,7 +81,7 @@ def describe(setup: Setup, selection: Selection, options: Options) -> Setting:
         nodes=options.nodes,
         repeat=options.repeat,
         seed=selection.seed,
-        cost_curve=measure_cost(setup.engine, setup.tokenizer.encode(text[: 8 * COST_CONTEXT])[:COST_CONTEXT]),
+        cost_curve=setup.cost_curve,
     )
 
 

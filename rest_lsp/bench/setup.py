@@ -1,0 +1,101 @@
+"""What a measurement runs on: one engine, one index, and the completion service twice, without and with drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rest_lsp.assembly import Drafting, LoadedModel, build_service, choose_budget, known_step_cost, load_model
+from rest_lsp.bench.decode import Complete
+from rest_lsp.bench.results import CostPoint, Mode
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.cli_options import settings_for
+from rest_lsp.cli_terminal import progress_bars
+from rest_lsp.completion.request import CompletionRequest, CompletionResult
+from rest_lsp.completion.service import CompletionService
+from rest_lsp.config import Settings
+from rest_lsp.datastore.datastore import Datastore
+from rest_lsp.drafting.cost_model import StepCost
+from rest_lsp.engine.engine import Engine
+from rest_lsp.models.progress import Progress, ProgressEvent
+from rest_lsp.workspace import open_datastore
+
+MAX_TOKENS_SINGLE = 48
+MAX_TOKENS_MULTI = 96
+"""Most outputs end by themselves long before."""
+
+CURVE_CONTEXT = 400
+CURVE_NODES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A loaded model and a refreshed index, ready to complete in both modes."""
+
+    engine: Engine
+    cost_curve: list[CostPoint]
+    complete: Mapping[Mode, Complete]
+
+
+def bench_settings(workspace: Path | None, overrides: Mapping[str, object], *, nodes: int | None) -> Settings:
+    """The user's settings, less what would make outputs depend on the machine's speed, or cut them before they end."""
+    forced: dict[str, object] = {
+        "completion.max_tokens_single": MAX_TOKENS_SINGLE,
+        "completion.max_tokens_multi": MAX_TOKENS_MULTI,
+        "completion.time_budget_automatic_ms": 0,
+        "completion.time_budget_invoked_ms": 0,
+        "completion.temperature": 0.0,
+        "datastore.enabled": True,
+        "drafting.enabled": True,
+        "drafting.fixed_nodes": nodes or 0,
+    }
+    return settings_for(workspace, {**overrides, **forced})
+
+
+@contextmanager
+def open_setup(root: Path, settings: Settings) -> Iterator[Setup]:
+    """Load, index, and in the end close.  Raises ModelError, DatastoreError or ConfigError, each with a remedy."""
+    with progress_bars() as progress:
+        model = load_model(settings, progress)
+        datastore = open_datastore(settings, root, model.tokenizer_path)
+        try:
+            datastore.refresh(lambda event: progress(ProgressEvent(event.stage, event.done, event.total, "files")))
+            setup = wire(settings, model, datastore, progress)
+        except BaseException:
+            datastore.close()
+            raise
+    try:
+        yield setup
+    finally:
+        datastore.close()
+
+
+def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress: Progress) -> Setup:
+    """Both services share the model and take the same way; only the drafter differs."""
+    budget = choose_budget(settings, model.engine, progress)
+    undrafted = settings.model_copy(update={"drafting": settings.drafting.model_copy(update={"enabled": False})})
+    chosen: dict[Mode, Settings] = {"plain": undrafted, "rest": settings}
+    complete: dict[Mode, Complete] = {
+        mode: from_nothing(
+            build_service(options, model, Drafting(options, model.tokenizer, datastore, budget)), model.engine
+        )
+        for mode, options in chosen.items()
+    }
+    return Setup(model.engine, cost_curve(known_step_cost(settings, model.engine, progress)), complete)
+
+
+def from_nothing(service: CompletionService, engine: Engine) -> Complete:
+    """`service.complete` with an empty KV cache."""
+
+    def complete(request: CompletionRequest) -> CompletionResult:
+        engine.forget()
+        return service.complete(request, CancelToken())
+
+    return complete
+
+
+def cost_curve(cost: StepCost) -> list[CostPoint]:
+    """What the cost model believes of a pass behind a prompt of usual length."""
+    return [CostPoint(n, cost.ms(1 + n, CURVE_CONTEXT)) for n in CURVE_NODES if n < cost.max_tokens]

@@ -1,0 +1,199 @@
+"""`rest-lsp bench decode` from end to end: a tiny model with random weights, a tiny workspace, a real index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from rest_lsp.bench import decode as decode_module
+from rest_lsp.bench.case_maker import make_cases
+from rest_lsp.bench.cases import CaseError, write_cases
+from rest_lsp.bench.cli import app
+from rest_lsp.bench.decode import measure
+from rest_lsp.bench.holes import cut_hole
+from rest_lsp.bench.results import Pair
+from rest_lsp.bench.setup import bench_settings, open_setup
+from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
+from rest_lsp.engine.choice import choose_form
+from rest_lsp.errors import RestLspError
+from rest_lsp.models.convert import convert
+from tests.engines import SIZES
+from tests.fakes_models import RandomSource, tiny_config
+
+MODULE = '''"""Module {number}."""
+
+import math
+
+
+class Shape{number}:
+    """One of several that look alike."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width = width
+        self.height = height
+
+    def area(self) -> float:
+        """Square metres."""
+        if self.width < 0 or self.height < 0:
+            raise ValueError("a shape has no negative sides")
+        area = self.width * self.height
+        return area * {number}
+
+    def diagonal(self) -> float:
+        total = 0.0
+        for side in (self.width, self.height):
+            total += side * side
+            print("side", side, "total", total)
+        return math.sqrt(total)
+'''
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = RandomSource(tiny_config(**{**SIZES, "max_context": 2048}))
+    for name, tensor in source.tensors.items():
+        if tensor.ndim == 2:
+            source.tensors[name] = tensor * (3.0 / tensor.shape[1] ** 0.5)
+    folder = tmp_path_factory.mktemp("model") / "tiny" / "fp32"
+    convert(source, folder, form=choose_form("fp32"), name="tiny")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("workspace")
+    for number in range(3):
+        (folder / f"shape_{number}.py").write_text(MODULE.replace("{number}", str(number)), encoding="utf-8")
+    return folder
+
+
+def flags(model: Path, cache: Path) -> list[str]:
+    return [
+        "--model", str(model), "--model-cache-dir", str(cache), "--device", "cpu", "--device-dtype", "fp32",
+        "--device-threads", "2",
+    ]  # fmt: skip
+
+
+def overrides(model: Path, cache: Path) -> dict[str, object]:
+    given = flags(model, cache)
+    names = {"--model": "model.name", "--device": "device.name"}
+    pairs = zip(given[::2], given[1::2], strict=True)
+    return {names.get(flag, flag[2:].replace("-", ".", 1).replace("-", "_")): value for flag, value in pairs}
+
+
+@pytest.fixture(scope="module")
+def report(model: Path, workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    out = tmp_path_factory.mktemp("out")
+    command = ["decode", "--workspace", str(workspace), "--per-kind", "2", "--repeat", "2", "--nodes", "6"]
+    command += ["--json", str(out / "report.json"), "--plot", str(out / "plot.png"), *flags(model, out / "cache")]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert (out / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert "the same with and without drafts" in result.output
+    found: dict[str, Any] = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_no_token_differs_and_drafts_were_verified(report: dict[str, Any]) -> None:
+    assert report["summary"]["identical"]
+    assert report["summary"]["mismatches"] == 0
+    assert report["mismatches"] == []
+    rest = [row for row in report["cases"] if row["mode"] == "rest"]
+    assert sum(row["drafted"] for row in rest) > 0
+    assert sum(row["accepted"] for row in rest) > 0
+    assert all(row["drafted"] == 0 for row in report["cases"] if row["mode"] == "plain")
+
+
+def test_plain_decoding_has_one_forward_pass_per_token_and_drafts_save_some(report: dict[str, Any]) -> None:
+    plain = {row["id"]: row for row in report["cases"] if row["mode"] == "plain"}
+    rest = {row["id"]: row for row in report["cases"] if row["mode"] == "rest"}
+    assert plain.keys() == rest.keys()
+    assert len(plain) == 6
+    for case, row in plain.items():
+        assert row["forwards"] == row["tokens"] == rest[case]["tokens"]
+        assert rest[case]["forwards"] <= row["forwards"]
+        assert row["prefill_ms"] > 0
+        assert row["decode_ms"] > 0
+
+
+def test_the_report_says_what_ran_where(report: dict[str, Any]) -> None:
+    assert (report["device"], report["dtype"], report["threads"], report["nodes"]) == ("cpu", "fp32", 2, 6)
+    assert report["model"]
+    assert report["machine"]["cpu"]
+    assert report["memory_floor_ms"] > 0
+    assert [point["nodes"] for point in report["cost_curve"]][:3] == [0, 1, 2]
+    assert {row["kind"] for row in report["cases"]} == {"line", "block", "body"}
+    assert "6 holes in" in report["workload"]
+
+
+def test_cases_come_from_a_file_and_the_cost_model_may_choose(model: Path, workspace: Path, tmp_path: Path) -> None:
+    cases = make_cases(workspace, seed=5, per_kind=2, kinds=["line"])
+    write_cases(tmp_path / "cases.jsonl", cases)
+    command = ["decode", "--workspace", str(workspace), "--cases", str(tmp_path / "cases.jsonl"), "--limit", "1"]
+    command += ["--json", str(tmp_path / "report.json"), *flags(model, tmp_path / "cache")]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert [row["id"] for row in found["cases"]] == [cases[0].id, cases[0].id]
+    assert found["nodes"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [(["--kinds", "lines"], "no kind 'lines'"), (["--cases", "none.jsonl"], "cannot be read")]
+)
+def test_bad_options_are_refused_before_a_model_is_loaded(workspace: Path, options: list[str], words: str) -> None:
+    with pytest.raises(CaseError, match=words):
+        CliRunner().invoke(
+            app,
+            ["decode", "--workspace", str(workspace), "--model", "no-such-model", *options],
+            catch_exceptions=False,
+        )
+
+
+def test_a_draft_that_changes_the_output_is_found_and_fails_the_command(
+    model: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoiled(*arguments: Any, **options: Any) -> Any:
+        for pair in measure(*arguments, **options):
+            tokens = (*pair.rest.tokens[:-1], pair.rest.tokens[-1] + 1)
+            yield Pair(pair.case, pair.plain, type(pair.rest)(**{**pair.rest.__dict__, "tokens": tokens}))
+
+    monkeypatch.setattr("rest_lsp.bench.session.measure", spoiled)
+    command = ["decode", "--workspace", str(workspace), "--limit", "1", *flags(model, tmp_path / "cache")]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "differs from token" in result.output
+
+
+def test_the_file_with_the_hole_gives_no_drafts_and_nothing_is_remembered(
+    model: Path, workspace: Path, tmp_path: Path
+) -> None:
+    settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=8)
+    hole = cut_hole(workspace, make_cases(workspace, seed=1, per_kind=1, kinds=["body"])[0])
+    with open_setup(workspace, settings) as setup:
+        first, second = (setup.complete["rest"](hole.request) for _ in range(2))
+    assert first.token_ids == second.token_ids
+    assert (first.forwards, first.drafted, first.accepted_by) == (second.forwards, second.drafted, second.accepted_by)
+    assert first.reused == second.reused == 0
+
+
+def test_modes_take_turns_and_a_request_that_fails_names_its_case(workspace: Path) -> None:
+    order: list[str] = []
+
+    def complete(mode: str, outcome: Outcome = Outcome.RETURNED) -> decode_module.Complete:
+        def run(request: CompletionRequest) -> CompletionResult:
+            order.append(mode)
+            return CompletionResult("", request.offset, request.offset, outcome, token_ids=(1,), forwards=1)
+
+        return run
+
+    holes = [cut_hole(workspace, case) for case in make_cases(workspace, seed=1, per_kind=2, kinds=["block"])]
+    pairs = list(measure(holes, {"plain": complete("plain"), "rest": complete("rest")}, repeat=2))
+    assert len(pairs) == 2
+    assert order == ["plain", "rest", "rest", "plain", "rest", "plain", "plain", "rest"]
+    with pytest.raises(RestLspError, match="was not completed: unsupported"):
+        list(measure(holes, {"plain": complete("plain", Outcome.UNSUPPORTED), "rest": complete("rest")}))
