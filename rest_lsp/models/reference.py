@@ -62,7 +62,7 @@ def find_reference(name_or_path: str, catalogue: Catalogue) -> CatalogueEntry | 
         raise ModelError(
             f"There is no model file or folder {path}.", "Correct the path, or name a model of `rest-lsp models list`."
         )
-    if _HUB_ID.fullmatch(name_or_path):
+    if _HUB_ID.fullmatch(name_or_path) and ".." not in name_or_path:
         organisation, repository, *file = name_or_path.split("/", 2)
         return HubReference(f"{organisation}/{repository}", file[0] if file else None)
     raise unknown_model(name_or_path, catalogue)

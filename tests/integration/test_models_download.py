@@ -24,6 +24,7 @@ from tests.fakes_models import RandomSource, Recorder, tiny_config
 from tests.files_models import write_gguf, write_hub_folder
 from tests.sources_models import Hub, build_wheel, build_wheels, entry_for
 
+REPOSITORY = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 400
 ENTRY = entry_for(CONTENT)
 
@@ -167,6 +168,33 @@ def test_an_interrupted_download_keeps_whole_parts_only(tmp_path: Path, no_netwo
     assert fetch(ENTRY, tmp_path / "d").read_bytes() == CONTENT
 
 
+DOWNLOAD_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from rest_lsp.models.download import fetch
+from tests.sources_models import entry_for
+
+def die(event):
+    if event.stage == sys.argv[2] and event.done:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fetch(entry_for(bytes(range(256)) * 400), Path(sys.argv[1]), progress=die)
+"""
+
+
+@pytest.mark.parametrize("stage", ["download", "verify"])
+def test_a_killed_download_goes_on_and_leaves_nothing_behind(tmp_path: Path, no_network: Path, stage: str) -> None:
+    wheels = build_wheels(no_network, ENTRY, CONTENT)
+    killed = subprocess.run(
+        [sys.executable, "-c", DOWNLOAD_AND_DIE, str(tmp_path / "d"), stage], check=False, cwd=REPOSITORY
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "d" / "tiny.gguf").exists()
+    wheels[0].unlink()
+    assert fetch(ENTRY, tmp_path / "d").read_bytes() == CONTENT
+    assert names_in(tmp_path / "d") == ["tiny.gguf"]
+
+
 def test_a_cancelled_download_stops_its_program(tmp_path: Path, hub: Hub) -> None:
     (hub.folder / "tiny.gguf").write_bytes(CONTENT)
     hub.gate.clear()
@@ -294,7 +322,7 @@ resolve_model(sys.argv[1], form="int8", cache_dir=Path(sys.argv[2]), progress=di
 
 def test_a_killed_process_leaves_no_lock_and_no_half_model(tmp_path: Path, original: Path) -> None:
     arguments = [str(original), str(tmp_path / "cache")]
-    killed = subprocess.run([sys.executable, "-c", CONVERT_AND_DIE, *arguments], check=False)
+    killed = subprocess.run([sys.executable, "-c", CONVERT_AND_DIE, *arguments], check=False, cwd=REPOSITORY)
     assert killed.returncode == -signal.SIGKILL
     packed = resolve_model(arguments[0], form="int8", cache_dir=tmp_path / "cache")
     packed.verify()

@@ -59,6 +59,11 @@ def test_hub_ids_with_and_without_a_file() -> None:
     assert find_reference("org/m/q8/m-q8.gguf", CATALOGUE) == HubReference("org/m", "q8/m-q8.gguf")
 
 
+def test_a_hub_id_cannot_leave_its_folder() -> None:
+    with pytest.raises(ModelError, match="no model"):
+        find_reference("org/m/../../m.gguf", CATALOGUE)
+
+
 def test_a_local_model_that_changes_gets_another_folder(tmp_path: Path) -> None:
     file = tmp_path / "my model.gguf"
     file.write_bytes(b"one")

@@ -25,6 +25,7 @@ from rest_lsp.models.quantise import from_bfloat16, quantise_rows, to_bfloat16
 from rest_lsp.tokenizer import Tokenizer
 from tests.fakes_models import RandomSource, Recorder, tiny_config
 
+REPOSITORY = Path(__file__).parents[2]
 FORMS: tuple[WeightForm, ...] = get_args(WeightForm)
 
 
@@ -153,7 +154,7 @@ convert(RandomSource(tiny_config()), Path(sys.argv[1]), form="int8", name="tiny"
 
 def test_a_killed_conversion_starts_afresh(tmp_path: Path) -> None:
     directory = tmp_path / "m"
-    killed = subprocess.run([sys.executable, "-c", KILLED_IN_THE_MIDDLE, str(directory)], check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED_IN_THE_MIDDLE, str(directory)], check=False, cwd=REPOSITORY)
     assert killed.returncode == -signal.SIGKILL
     assert not is_complete(directory)
     assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
