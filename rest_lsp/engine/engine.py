@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,8 +52,6 @@ class Engine:
     @classmethod
     def load(cls, packed: PackedModel, *, name: str, device: Choice, dtype: Choice, threads: int) -> Engine:
         """Load `packed` for `device` (cpu, cuda, mps) with `dtype` (int8, fp32, bf16, fp16)."""
-        warnings.filterwarnings("ignore", message=".*quantize.*deprecated.*", category=UserWarning)
-        warnings.filterwarnings("ignore", message=".*not writable.*", category=UserWarning)
         torch.set_num_threads(threads)
         number_format: Dtype = dtype.value  # type: ignore[assignment]
         if number_format == "int8":

@@ -6,6 +6,7 @@ others differ in the last bit.  Each class here says how it avoids that, or that
 
 from __future__ import annotations
 
+import warnings
 from typing import Protocol
 
 import torch
@@ -62,7 +63,10 @@ _KEPT_ROWS = 65
 def pack_int8(weight: Tensor, scales: Tensor) -> torch.ScriptObject:
     """Lay out int8 `[n_out, n_in]` with float scales `[n_out]` for the kernel of the chosen engine."""
     zeros = torch.zeros(len(weight), dtype=torch.int64)
-    quantised = torch._make_per_channel_quantized_tensor(weight, scales.double(), zeros, 0)
+    with warnings.catch_warnings():
+        # torch announces that these calls will go; pyproject's upper bound on torch is what guards against that.
+        warnings.simplefilter("ignore", UserWarning)
+        quantised = torch._make_per_channel_quantized_tensor(weight, scales.double(), zeros, 0)
     packed: torch.ScriptObject = torch.ops.quantized.linear_prepack(quantised, None)
     return packed
 

@@ -31,7 +31,7 @@ def pick(logits: Tensor, position: int, sampling: Sampling, healing: Healing | N
         allowed = None
     else:
         allowed = healing.allowed()
-        logits = logits[torch.from_numpy(allowed).to(logits.device)]
+        logits = logits[torch.tensor(allowed, device=logits.device)]
     choice = int(logits.argmax()) if sampling.temperature <= 0 else _draw(logits, position, sampling)
     return choice if allowed is None else int(allowed[choice])
 

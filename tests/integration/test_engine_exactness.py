@@ -1,0 +1,152 @@
+"""Drafts never change a bit: the invariant that everything else stands on, tested with ==."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.drafting.drafter import NoDrafter
+from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
+from rest_lsp.engine.decoder import silu_by_rows
+from rest_lsp.engine.engine import Engine
+from rest_lsp.engine.kv_cache import KVCache
+from rest_lsp.engine.linear import Int8Linear
+from rest_lsp.engine.sampling import Sampling
+from rest_lsp.engine.verifier import DecoderVerifier
+from tests.engines import CPU_DTYPES, RandomDrafter, load_tiny, random_tree, run, tiny_engine
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "shared-heads": {},
+    "own-heads": {"n_kv_heads": 4, "qk_norm": False},
+    "one-key-head": {"n_kv_heads": 1, "qkv_bias": False, "o_bias": False, "mlp_bias": False},
+    "odd": {"n_heads": 6, "n_kv_heads": 3, "head_dim": 16, "hidden_size": 80, "ffn_size": 208},
+    "wide": {"n_heads": 8, "n_kv_heads": 2, "head_dim": 64, "hidden_size": 512, "ffn_size": 1376, "n_layers": 1},
+}
+PROMPT = [(37 * i * i + 11 * i) % 448 for i in range(70)]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", CPU_DTYPES)
+def test_every_row_of_a_tree_equals_plain_decoding(tmp_path: Path, dtype: str, shape: str, threads: int) -> None:
+    engine = tiny_engine(tmp_path, dtype, threads=threads, **SHAPES[shape])
+    draw = random.Random(f"{dtype}{shape}{threads}")
+    engine.verifier.prefill(PROMPT[:-1], CancelToken())
+    for _ in range(4):
+        tree = random_tree(draw, 448)
+        logits = engine.verifier.verify(PROMPT[-1], tree).clone()
+        for node in draw.sample(range(len(tree)), min(6, len(tree))):
+            path = tree.path_to(node)
+            assert torch.equal(plain_logits(engine, [tree.tokens[n] for n in path]), logits[node + 1])
+        assert torch.equal(plain_logits(engine, []), logits[0])
+
+
+def plain_logits(engine: Engine, path: list[int]) -> torch.Tensor:
+    """What plain decoding sees behind the prompt and `path`; leaves the KV cache as it was."""
+    verifier, length = engine.verifier, engine.verifier.length
+    for token in [PROMPT[-1], *path][:-1]:
+        verifier.verify(token, EMPTY_TREE)
+        verifier.keep([])
+    logits = verifier.verify([PROMPT[-1], *path][-1], EMPTY_TREE)[0].clone()
+    verifier.cache.roll_back(length)
+    return logits
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.9, 0.95, 50, 7), Sampling(1.5, 1.0, 0, 8)], ids=str)
+@pytest.mark.parametrize("dtype", CPU_DTYPES)
+def test_any_drafter_gives_the_tokens_of_plain_decoding(tmp_path: Path, dtype: str, sampling: Sampling) -> None:
+    engine = tiny_engine(tmp_path, dtype)
+    plain = run(engine, PROMPT, NoDrafter(), sampling=sampling)
+    assert len(plain) == 40
+    accepted = 0
+    for seed in range(6):
+        drafter = RandomDrafter(seed, 448, plain, len(PROMPT))
+        assert run(engine, PROMPT, drafter, sampling=sampling) == plain
+        accepted += drafter.accepted
+    assert accepted > 40
+
+
+@pytest.mark.parametrize("dtype", CPU_DTYPES)
+def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype: str) -> None:
+    engine = tiny_engine(tmp_path, dtype)
+    plain = run(engine, PROMPT, NoDrafter(), max_tokens=12)
+    verifier, cache = engine.verifier, engine.verifier.cache
+    keys, values = cache.keys.clone(), cache.values.clone()
+    tokens = list(cache.tokens)
+    engine.forget()
+    verifier.prefill(PROMPT[:-1], CancelToken())
+    wrong = [(token + 1) % 448 for token in plain]
+    tree = DraftTree(
+        tokens=[plain[0], wrong[1], plain[1], wrong[2], plain[2], wrong[0]],
+        parents=[ROOT, 0, 0, 2, 2, ROOT],
+        depths=[1, 2, 2, 3, 3, 1],
+        path_probability=[0.5] * 6,
+        origins=[None] * 6,
+        sources=["test"] * 6,
+    )
+    verifier.verify(PROMPT[-1], tree)
+    verifier.keep([0, 2, 4])
+    assert cache.tokens == tokens[: len(PROMPT) + 3]
+    assert torch.equal(cache.keys[:, :, : cache.length], keys[:, :, : cache.length])
+    assert torch.equal(cache.values[:, :, : cache.length], values[:, :, : cache.length])
+
+
+def test_masked_attention_agrees_with_pathwise(tmp_path: Path) -> None:
+    engine = tiny_engine(tmp_path, "fp32")
+    exact = engine.verifier
+    masked = DecoderVerifier(
+        exact.decoder, KVCache(engine.config, 256, torch.float32, torch.device("cpu")), exact=False
+    )
+    draw = random.Random(5)
+    for verifier in (exact, masked):
+        verifier.prefill(PROMPT[:-1], CancelToken())
+    for _ in range(12):
+        tree = random_tree(draw, 448)
+        a, b = (verifier.verify(PROMPT[-1], tree) for verifier in (exact, masked))
+        assert torch.allclose(a, b, atol=1e-4, rtol=1e-4)
+        deepest = max(range(len(tree)), key=lambda node: tree.depths[node], default=ROOT)
+        for verifier in (exact, masked):
+            verifier.keep(tree.path_to(deepest))
+            assert verifier.length == len(PROMPT) + len(tree.path_to(deepest))
+        a, b = (verifier.verify(3, EMPTY_TREE) for verifier in (exact, masked))
+        assert torch.allclose(a, b, atol=1e-4, rtol=1e-4)
+        for verifier in (exact, masked):
+            verifier.cache.roll_back(len(PROMPT) - 1)
+
+
+def test_masked_verification_decodes_the_same_text_in_fp32(tmp_path: Path) -> None:
+    plain = run(tiny_engine(tmp_path, "fp32"), PROMPT, NoDrafter())
+    engine = load_tiny(tmp_path / "fp32", "fp32")
+    engine._verifier = DecoderVerifier(engine.verifier.decoder, engine.verifier.cache, exact=False)
+    for seed in range(4):
+        assert run(engine, PROMPT, RandomDrafter(seed, 448, plain, len(PROMPT))) == plain
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize(("n_in", "n_out"), [(64, 96), (176, 80), (896, 1152), (4864, 896), (80, 448)])
+def test_an_int8_row_is_the_same_in_any_company(n_in: int, n_out: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    torch.backends.quantized.engine = "fbgemm"
+    generator = torch.Generator().manual_seed(n_in)
+    weight = torch.randint(-127, 128, (n_out, n_in), generator=generator).to(torch.int8)
+    linear = Int8Linear(weight, torch.rand(n_out, generator=generator) + 0.1, torch.randn(n_out, generator=generator))
+    rows = torch.randn(65, n_in, generator=generator) * torch.logspace(-3, 3, 65)[:, None]
+    alone = torch.cat([linear(row[None]) for row in rows])
+    for n in (2, 3, 5, 8, 17, 33, 65):
+        assert torch.equal(linear(rows[:n].clone()), alone[:n])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("width", [96, 176, 1000, 4864, 18944, 33000])
+def test_silu_of_a_row_is_the_same_in_any_company(width: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    both = torch.randn(33, 2 * width, generator=torch.Generator().manual_seed(width)) * 4
+    gate = both[:, :width]
+    alone = torch.cat([silu_by_rows(both[i : i + 1, :width]) for i in range(33)])
+    for n in (2, 7, 8, 16, 33):
+        assert torch.equal(silu_by_rows(gate[:n]), alone[:n])
