@@ -15,7 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NoReturn
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -47,27 +47,21 @@ _WRITER_END_S = 0.3
 _SILENT_NOTIFICATIONS = ("textDocument/didShowCompletion", "textDocument/didPartiallyAcceptCompletion")
 
 
-def run_stdio(load_settings: LoadSettings, open_session: OpenSession, *, pipes: ProtocolPipes | None = None) -> int:
-    """Serve one client until it leaves; returns the exit code.
+def run_stdio(
+    load_settings: LoadSettings, open_session: OpenSession, *, pipes: ProtocolPipes | None = None
+) -> NoReturn:
+    """Serve one client until it leaves, then end the process.
 
-    Call it before anything heavy is imported or pass the `pipes` that were claimed earlier.  Ends the process itself
-    when the model's thread does not come back in time.
+    Call it before anything heavy is imported, or pass the `pipes` that were claimed earlier.
     """
     pipes = pipes or claim_stdio()
     client_log = configure_logging("info")
-    served = asyncio.run(_serve(pipes, load_settings, open_session, client_log))
-    if not served.ended_cleanly:
-        log.warning("The model's thread did not end in time; the process ends without it.")
-        sys.stderr.flush()
-        os._exit(served.code)
-    return served.code
-
-
-class Served(NamedTuple):
-    """How serving ended: the exit code, and whether the model's thread has given everything back."""
-
-    code: int
-    ended_cleanly: bool
+    code = asyncio.run(_serve(pipes, load_settings, open_session, client_log))
+    logging.shutdown()
+    sys.stdout.flush()
+    # The session is closed.  Python's own way out would take torch apart piece by piece, which costs up to a second,
+    # and would wait for a forward pass that cannot be interrupted.
+    os._exit(code)
 
 
 class RestLanguageServer(LanguageServer):
@@ -85,7 +79,9 @@ class RestLanguageServer(LanguageServer):
         self.protocol.exits = self
         self._load_settings = load_settings
         self._client_log = client_log
+        self._editor_settings: Mapping[str, Any] = {}
         self._loaded = Loaded(Settings(), ())
+        self._root: Path | None = None
         self._client_name = ""
         client = ClientMessages(self.protocol)
         self._messages = Messages(client)
@@ -135,6 +131,7 @@ class RestLanguageServer(LanguageServer):
             types.TEXT_DOCUMENT_DID_CHANGE: self._did_change,
             types.TEXT_DOCUMENT_DID_CLOSE: self._did_close,
             types.WORKSPACE_DID_CHANGE_CONFIGURATION: self._did_change_configuration,
+            types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: self._did_change_folders,
             STATUS_REQUEST: lambda _: self._status.full(),
             **dict.fromkeys(_SILENT_NOTIFICATIONS, lambda _: None),
         }
@@ -163,7 +160,8 @@ class RestLanguageServer(LanguageServer):
         window = params.capabilities.window
         self._status.shows_progress_bars = bool(window and window.work_done_progress)
         given = params.initialization_options
-        self._loaded = self._load(given if isinstance(given, Mapping) else {})
+        self._editor_settings = given if isinstance(given, Mapping) else {}
+        self._loaded = self._load()
 
     def _initialized(self, params: types.InitializedParams) -> None:
         self._client_log.connect(self._send_log)
@@ -199,19 +197,27 @@ class RestLanguageServer(LanguageServer):
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
         """Replaces what the editor said before; editors that keep nothing for us send something empty."""
         if isinstance(params.settings, Mapping) and params.settings:
-            before, self._loaded = self._loaded, self._load(params.settings)
+            self._editor_settings = params.settings
+            before, self._loaded = self._loaded, self._load()
             if self._loaded.settings != before.settings:
                 self._apply(self._loaded)
             else:
                 self._show_problems(self._loaded)
 
-    def _load(self, editor: Mapping[str, Any]) -> Loaded:
-        return self._load_settings(self.protocol.workspace.root, editor)
+    def _did_change_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
+        """Only the first folder is indexed, so most changes change nothing."""
+        if self.protocol.workspace.root != self._root:
+            self._loaded = self._load()
+            self._apply(self._loaded)
+
+    def _load(self) -> Loaded:
+        self._root = self.protocol.workspace.root
+        return self._load_settings(self._root, self._editor_settings)
 
     def _apply(self, loaded: Loaded) -> None:
         set_level(loaded.settings.server.log_level)
         self._show_problems(loaded)
-        self._keeper.open(loaded.settings, self.protocol.workspace.root)
+        self._keeper.open(loaded.settings, self._root)
 
     def _show_problems(self, loaded: Loaded) -> None:
         for problem in loaded.problems:
@@ -219,7 +225,7 @@ class RestLanguageServer(LanguageServer):
             self._messages.show_once(problem, types.MessageType.Warning)
 
     def _session_opened(self, session: Session, settings: Settings) -> None:
-        self._buffers.attach(session, self.protocol.workspace.root, settings.datastore.max_file_bytes)
+        self._buffers.attach(session, self._root, settings.datastore.max_file_bytes)
 
     def _orphaned(self, reason: str) -> None:
         log.warning("%s", reason)
@@ -257,7 +263,7 @@ class ClientMessages:
 
 async def _serve(
     pipes: ProtocolPipes, load_settings: LoadSettings, open_session: OpenSession, client_log: ClientLog
-) -> Served:
+) -> int:
     loop = asyncio.get_running_loop()
     server = RestLanguageServer(load_settings, open_session, client_log)
     writer = FrameWriter(pipes.write_fd, on_broken=lambda: _call(loop, server.leave, 1))
@@ -269,9 +275,10 @@ async def _serve(
             loop.add_signal_handler(number, server.leave, 128 + number)
     code = await server.left
     writer.close()
-    ended_cleanly = server.close(_ENGINE_END_S)
+    if not server.close(_ENGINE_END_S):
+        log.warning("The model's thread did not end in time; the process ends without it.")
     writer.join(_WRITER_END_S)
-    return Served(code, ended_cleanly)
+    return code
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], argument: object) -> None:

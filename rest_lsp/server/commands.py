@@ -42,8 +42,10 @@ class Commands:
         }
 
     def stats(self) -> dict[str, Any]:
-        """Counts since the start and the status."""
-        return {**self._history.summary(), "status": self._status.full()}
+        """Counts since the start, what completions cost in this session, and the status."""
+        session = self._keeper.session
+        costs = session.stats.summary().as_json() if session is not None else None
+        return {**self._history.summary(), "costs": costs, "status": self._status.full()}
 
     def reindex(self) -> dict[str, Any]:
         """Start to bring the index up to date; `started` is false when there is none."""

@@ -12,7 +12,6 @@ PIPES = claim_stdio()
 
 import argparse  # noqa: E402
 import os  # noqa: E402
-import sys  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
@@ -26,6 +25,7 @@ from rest_lsp.config import Settings  # noqa: E402
 from rest_lsp.config_sources import load_settings  # noqa: E402
 from rest_lsp.errors import Cancelled, ModelError, RequestError  # noqa: E402
 from rest_lsp.server.app import run_stdio  # noqa: E402
+from rest_lsp.stats import StatsLog  # noqa: E402
 
 STEP_S = 0.002
 LONGEST_S = 120.0
@@ -143,6 +143,7 @@ class FakeSession:
         self.service = FakeService(counts)
         self.datastore = datastore
         self.tokenizer = FakeTokenizer()
+        self.stats = StatsLog()
         self._settings = settings
         self._close_gate = close_gate
 
@@ -163,7 +164,7 @@ def work_until(done: Callable[[], bool], report: Callable[[], None] | None = Non
         time.sleep(STEP_S)
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--open-gate", type=Path, help="opening waits until this file exists")
     parser.add_argument("--index-gate", type=Path, help="indexing waits until this file exists")
@@ -183,10 +184,10 @@ def main() -> int:
         counts = Counts()
         return FakeSession(settings, FakeDatastore(counts, given.index_gate), counts, given.close_gate)
 
-    return run_stdio(
+    run_stdio(
         lambda workspace, editor: load_settings(workspace, editor=editor, environment={}), open_session, pipes=PIPES
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

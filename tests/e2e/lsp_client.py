@@ -31,14 +31,14 @@ def frame(message: object) -> bytes:
 class LspClient:
     """Starts a server process.  Answers the server's own requests with null."""
 
-    def __init__(self, *arguments: str, server: Path = FAKE_SERVER, env: dict[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str, server: Sequence[str] = (str(FAKE_SERVER),), **env: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(server), *arguments],
+            [sys.executable, *server, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "XDG_CONFIG_HOME": os.devnull, **(env or {})},
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "XDG_CONFIG_HOME": os.devnull, **env},
         )
         self._ids = itertools.count(1)
         self._arrived = threading.Condition()

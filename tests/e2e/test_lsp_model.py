@@ -1,0 +1,260 @@
+"""`rest-lsp serve` as it is shipped, with a real engine on a tiny random model and a real datastore."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.lsp_client import LspClient
+from tests.fakes_models import RandomSource, tiny_config
+from tests.files_models import write_hub_folder
+
+SERVE = ("-m", "rest_lsp", "serve")
+CODE = "def add(self, other):\n    return self.value + other.value\n"
+PROMISED_S = 20.0
+OPTIONS = {
+    "device": {"name": "cpu", "dtype": "fp32", "threads": 1},
+    "completion": {"multiline": "never", "max_tokens_single": 8},
+    "drafting": {"fixed_nodes": 4},
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    config = tiny_config(o_bias=False, mlp_bias=False, qk_norm=False, max_context=4096)
+    write_hub_folder(folder, RandomSource(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder without git."""
+    root = tmp_path_factory.mktemp("workspace")
+    for number in range(3):
+        (root / f"module_{number}.py").write_text(CODE * (number + 2))
+    return root
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def serve(workspace: Path, model: Path, cache: Path) -> LspClient:
+    client = LspClient(server=SERVE, XDG_CACHE_HOME=str(cache))
+    client.initialize(workspace, options={**OPTIONS, "model": str(model)})
+    return client
+
+
+@pytest.fixture(scope="module")
+def client(workspace: Path, model: Path, cache: Path) -> Iterator[LspClient]:
+    with serve(workspace, model, cache) as started:
+        started.wait_for_state("ready")
+        yield started
+
+
+def outcomes(client: LspClient) -> dict[str, int]:
+    found = client.ask("workspace/executeCommand", {"command": "rest.stats"})["outcomes"]
+    assert isinstance(found, dict)
+    return found
+
+
+def assert_items(answer: Any, line: int, character: int) -> None:
+    """Well-formed, whatever a random model says: a range up to the cursor and no control token."""
+    assert isinstance(answer, list)
+    for item in answer:
+        assert item["range"]["end"]["line"] == item["range"]["start"]["line"] == line
+        assert item["range"]["start"]["character"] <= character <= item["range"]["end"]["character"]
+        assert item["insertText"]
+        assert "<|" not in item["insertText"]
+
+
+def test_the_status_names_model_device_and_datastore(client: LspClient, model: Path) -> None:
+    status = client.ask("rest/status")
+    assert (status["model"], status["device"], status["dtype"]) == (str(model), "cpu", "fp32")
+    assert status["datastore"]["files"] == 3
+    assert status["datastore"]["tokens"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "place"),
+    [
+        ("def add(self, oth", (0, 17), (0, 17)),
+        ("", (0, 0), (0, 0)),
+        ("x = '\U0001f600' + sel", (0, 14), (0, 14)),
+        ("if other:\r\n    return sel\r\n", (1, 14), (1, 14)),
+        ("<|fim_middle|>\nsel", (1, 3), (1, 3)),
+        ("<|fim_middle|><|endoftext|>", (0, 14), (0, 14)),
+        ("def add", (0, 999), (0, 7)),
+        ("def add", (999, 0), (0, 7)),
+        ("a\ud83d = sel", (0, 8), (0, 8)),
+        ("sel", (0, 0), (0, 0)),
+    ],
+)
+def test_documents_of_many_kinds(client: LspClient, text: str, asked: tuple[int, int], place: tuple[int, int]) -> None:
+    client.open("untitled:kinds", text)
+    assert_items(client.complete("untitled:kinds", *asked), *place)
+
+
+def test_a_document_of_five_megabytes(client: LspClient) -> None:
+    n_lines = 5_000_000 // len(CODE) * 2
+    client.open("untitled:large", CODE * (n_lines // 2) + "def add(sel")
+    assert_items(client.complete("untitled:large", n_lines, 11), n_lines, 11)
+    client.close_document("untitled:large")
+
+
+def test_a_binary_file_is_answered_with_nothing(client: LspClient, workspace: Path) -> None:
+    (workspace / "data.bin").write_bytes(bytes(range(256)))
+    assert client.complete((workspace / "data.bin").as_uri(), 0, 1) == []
+
+
+def test_the_same_place_is_completed_the_same_again(client: LspClient, workspace: Path) -> None:
+    uri = (workspace / "again.py").as_uri()
+    client.open(uri, CODE + "def add(sel")
+    first = client.complete(uri, 2, 11)
+    client.open("untitled:other", "return self.val")
+    client.complete("untitled:other", 0, 15)
+    assert client.complete(uri, 2, 11) == first
+
+
+def test_typing_on_while_completions_are_asked_for(client: LspClient) -> None:
+    uri, text = "untitled:typing", "def add(self, other):"
+    client.open(uri, "")
+    requests = []
+    for index, char in enumerate(text):
+        place = {"line": 0, "character": index}
+        client.change(uri, index + 2, {"range": {"start": place, "end": place}, "text": char})
+        requests.append(client.post_completion(uri, 0, index + 1, kind=2))
+    answers = [client.answer(request) for request in requests]
+    assert all("result" in answer for answer in answers)
+    assert_items(answers[-1]["result"], 0, len(text))
+
+
+def test_a_storm_of_cancelled_requests(client: LspClient) -> None:
+    client.open("untitled:storm", CODE + "def add(sel")
+    requests = []
+    for _ in range(50):
+        requests.append(client.post_completion("untitled:storm", 2, 11))
+        client.notify("$/cancelRequest", {"id": requests[-1]})
+    assert_items(client.complete("untitled:storm", 2, 11), 2, 11)
+    for request in requests:
+        answer = client.answer(request)
+        assert answer.get("error", {}).get("code") == -32800 or "result" in answer
+
+
+def test_files_that_come_and_go_are_followed(client: LspClient, workspace: Path) -> None:
+    client.poll_status(lambda status: status["datastore"]["watching"])
+    before = client.ask("rest/status")["datastore"]["files"]
+    (workspace / "fresh.py").write_text("fresh = 'a line of its own'\n")
+    client.poll_status(lambda status: status["datastore"]["files"] == before + 1)
+    (workspace / "fresh.py").unlink()
+    client.poll_status(lambda status: status["datastore"]["files"] == before)
+
+
+def test_unsaved_buffers_are_in_the_datastore_until_they_are_closed(client: LspClient) -> None:
+    before = client.ask("rest/status")["datastore"]["buffers"]
+    client.open("untitled:unsaved", CODE)
+    client.poll_status(lambda status: status["datastore"]["buffers"] == before + 1)
+    client.close_document("untitled:unsaved")
+    client.poll_status(lambda status: status["datastore"]["buffers"] == before)
+
+
+def test_stats_and_reindex(client: LspClient) -> None:
+    assert outcomes(client)
+    assert client.ask("workspace/executeCommand", {"command": "rest.reindex"}) == {"started": True}
+    client.poll_status(lambda status: status["state"] == "ready")
+
+
+def test_nothing_was_shown_and_no_code_was_logged(client: LspClient) -> None:
+    assert client.notifications("window/showMessage") == []
+    assert "other.value" not in str(client.notifications("window/logMessage"))
+    assert b"other.value" not in client.stderr
+
+
+def test_the_end_in_the_middle_of_everything(workspace: Path, model: Path, cache: Path) -> None:
+    with serve(workspace, model, cache) as client:
+        client.wait_for_state("ready")
+        client.open("untitled:end", CODE * 50)
+        for _ in range(10):
+            client.post_completion("untitled:end", 100, 0)
+        assert client.shut_down() == 0
+
+
+def test_the_end_while_the_model_is_loaded(workspace: Path, model: Path, cache: Path) -> None:
+    with serve(workspace, model, cache) as client:
+        client.wait_for_state("loading")
+        assert client.process.stdin is not None
+        client.process.stdin.close()
+        assert client.process.wait(PROMISED_S) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for child processes in /proc")
+def test_no_process_is_left_when_the_server_is_killed(workspace: Path, model: Path, cache: Path) -> None:
+    with serve(workspace, model, cache) as client:
+        client.wait_for_state("ready")
+        children = children_of(client.process.pid)
+        assert children, "the datastore has a worker process"
+        client.process.send_signal(signal.SIGKILL)
+        client.process.wait(PROMISED_S)
+        deadline = time.monotonic() + PROMISED_S
+        while any(is_running(child) for child in children):
+            assert time.monotonic() < deadline, "a worker outlives the server"
+            time.sleep(0.02)
+
+
+def test_an_index_folder_that_cannot_be_written(workspace: Path, model: Path, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with LspClient(server=SERVE, XDG_CACHE_HOME=str(cache)) as client:
+        options = {**OPTIONS, "model": str(model), "datastore": {"directory": str(tmp_path / "file" / "index")}}
+        client.initialize(workspace, options=options)
+        status = client.wait_for_state("ready")
+        assert status["datastore"]["in_memory"]
+        assert status["datastore"]["files"] > 0
+        client.open("untitled:a", "def add(sel")
+        assert_items(client.complete("untitled:a", 0, 11), 0, 11)
+
+
+def test_a_cache_folder_that_cannot_be_written(workspace: Path, model: Path, tmp_path: Path) -> None:
+    # A file in the folder's place cannot be written to by anybody, not even by root.
+    (tmp_path / "rest-lsp").write_text("no folder")
+    with serve(workspace, model, tmp_path) as client:
+        status = client.wait_for_state("error")
+        assert "rest-lsp" in status["reason"]
+        assert status["fix"]
+        client.open("untitled:a", "def add(sel")
+        assert client.complete("untitled:a", 0, 11) == []
+        assert len(client.notifications("window/showMessage")) == 1
+        assert client.shut_down() == 0
+
+
+def test_a_model_that_does_not_exist(workspace: Path, tmp_path: Path) -> None:
+    with serve(workspace, tmp_path / "no-such-model", tmp_path) as client:
+        status = client.wait_for_state("error")
+        assert "no-such-model" in status["reason"]
+        assert status["fix"]
+        assert len(client.notifications("window/showMessage")) == 1
+
+
+def children_of(process_id: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == process_id:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
