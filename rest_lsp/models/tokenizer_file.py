@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from rest_lsp.errors import ModelError
 from rest_lsp.models.catalogue import load_catalogue
 from rest_lsp.models.completed_tokenizer import completed_tokenizer
 from rest_lsp.models.packed import TOKENIZER, is_complete
@@ -33,15 +34,21 @@ def converted_forms(name_or_path: str, cache_dir: Path) -> list[Path]:
 
 
 def obtain_tokenizer(name_or_path: str, cache_dir: Path, store: ModelStore) -> Path:
-    """The same; a model that is not here is downloaded, but not converted.  Raises ModelError, Cancelled, OSError."""
+    """The same; a model that is not here is downloaded, but not converted.  Raises ModelError, Cancelled."""
     found = find_tokenizer(name_or_path, cache_dir)
     if found is not None:
         return found
     source = _open_source(store.pull(name_or_path))
     content = completed_tokenizer(source.tokenizer_json(), source.config.vocab_size)
-    folder = _folder(name_or_path, cache_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    return _write_whole(folder / TOKENIZER, content)
+    path = _folder(name_or_path, cache_dir) / TOKENIZER
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _write_whole(path, content)
+    except OSError as error:
+        raise ModelError(
+            f"The cache folder {path.parent} cannot be written ({error.strerror or error}).",
+            "Free some space there, or set another folder with model.cache_dir.",
+        ) from error
 
 
 def _folder(name_or_path: str, cache_dir: Path) -> Path:

@@ -142,7 +142,7 @@ def test_a_completion_says_what_it_took(place: Place) -> None:
         (("index", "--model-cache-dir", "app.py/cache"), ("app.py/cache", "cannot be written", "model.cache_dir")),
         (("models", "path", "qwen2.5-coder-0.5"), ("qwen2.5-coder-0.5", "'qwen2.5-coder-0.5b'")),
         (("models", "path", "qwen2.5-coder-0.5b"), ("not on this machine", "rest-lsp models pull")),
-        (("models", "pull", "qwen2.5-coder-0.5b"), ("qwen2.5-coder-0.5b", "offline")),
+        (("models", "pull", "qwen2.5-coder-0.5b"), ("qwen2.5-coder-0.5b", "switched off")),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_a_remedy(

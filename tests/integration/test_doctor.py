@@ -1,0 +1,98 @@
+"""The self-check: what is there is ok, what is missing has a fix, what is broken is told and never raises."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rest_lsp import doctor_machine
+from rest_lsp.config_sources import Loaded, load_settings
+from rest_lsp.doctor import examine
+from rest_lsp.doctor_machine import Check
+from tests.files_cli import Place, make_place, rest_lsp
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return make_place(tmp_path)
+
+
+def loaded(place: Place, **changes: str) -> Loaded:
+    environment = {**place.environment, **{f"REST_LSP_{name}": value for name, value in changes.items()}}
+    return load_settings(place.workspace, environment=environment, user_file=place.workspace / "none.toml")
+
+
+def checks(place: Place, **changes: str) -> dict[str, Check]:
+    return {check.name: check for check in examine(loaded(place, **changes), place.workspace)}
+
+
+def test_before_the_first_start_nothing_is_broken_and_every_warning_has_a_fix(place: Place) -> None:
+    found = checks(place)
+    assert {"python", "options", "torch", "processor", "memory", "cache folder", "git"} <= found.keys()
+    assert {"file watching", "suffix sorting", "model", "index", "completion"} <= found.keys()
+    assert not [check for check in found.values() if check.status == "fail"]
+    assert not [check for check in found.values() if check.status == "warn" and not check.fix]
+    assert found["suffix sorting"].status == "ok"
+    assert "asks for it" in found["torch"].reason
+
+
+def test_with_a_model_it_ends_in_a_completion(place: Place) -> None:
+    arguments = ("complete", str(place.workspace / "app.py"), "--line", "1", "--column", "11")
+    assert rest_lsp(*arguments, place=place).returncode == 0
+    result = rest_lsp("doctor", "--json", "--workspace", str(place.workspace), place=place)
+    report = json.loads(result.stdout)
+    found = {check["name"]: check for check in report["checks"]}
+    assert (result.returncode, report["broken"]) == (0, False), found
+    assert "converted (fp32)" in found["model"]["reason"]
+    assert "1 files" in found["index"]["reason"]
+    assert "forward passes" in found["completion"]["reason"]
+
+
+def test_a_model_that_is_missing_is_broken_only_when_it_cannot_be_fetched(place: Place) -> None:
+    assert checks(place, MODEL="qwen2.5-coder-0.5b", MODEL_OFFLINE="false")["model"].status == "warn"
+    offline = checks(place, MODEL="qwen2.5-coder-0.5b", MODEL_OFFLINE="true")["model"]
+    assert (offline.status, offline.fix) == ("fail", "rest-lsp models pull qwen2.5-coder-0.5b")
+
+
+def test_damaged_weights_are_found(place: Place, tmp_path: Path) -> None:
+    arguments = ("complete", str(place.workspace / "app.py"), "--line", "1", "--column", "11")
+    assert rest_lsp(*arguments, place=place).returncode == 0
+    weights = next((tmp_path / "cache" / "models").rglob("weights.safetensors"))
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    damaged = checks(place)["model"]
+    assert damaged.status == "fail"
+    assert str(weights.parent) in damaged.fix
+
+
+def test_a_broken_thing_is_an_exit_code(place: Place) -> None:
+    cache = str(place.workspace / "app.py" / "cache")
+    result = rest_lsp("doctor", "--model-cache-dir", cache, "--workspace", str(place.workspace), place=place)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert any(line.startswith("fail") and "cache folder" in line for line in result.stdout.splitlines())
+    assert "REST_LSP_MODEL_CACHE_DIR" in result.stdout
+
+
+def test_options_that_cannot_be_used_are_named(place: Place) -> None:
+    found = checks(place, COMPLETION_TOP_K="many")["options"]
+    assert found.status == "warn"
+    assert "REST_LSP_COMPLETION_TOP_K" in found.reason
+
+
+def test_an_impossible_device_is_a_finding(place: Place) -> None:
+    assert checks(place, DEVICE_DTYPE="fp16")["torch"].status == "fail"
+
+
+def test_few_watches_little_memory_and_no_git_are_warnings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "watches").write_text("8192\n")
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:  1000 kB\n")
+    monkeypatch.setattr(doctor_machine, "_WATCHES", tmp_path / "watches")
+    monkeypatch.setattr(doctor_machine, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = [doctor_machine.check_file_watching(), doctor_machine.check_memory(), doctor_machine.check_git()]
+    assert [check.status for check in found] == ["warn", "warn", "warn"]
+    assert "8,192" in found[0].reason

@@ -1,0 +1,64 @@
+"""What a workspace's settings mean: its root, its model, and one tokenizer whichever command came first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rest_lsp.config import DeviceOptions, ModelOptions, Settings
+from rest_lsp.errors import ConfigError, ModelError
+from rest_lsp.models.store import ModelStore
+from rest_lsp.models.tokenizer_file import converted_forms, find_tokenizer, obtain_tokenizer
+from rest_lsp.workspace import find_root, model_name, require_folder
+from tests.fakes_models import RandomSource, tiny_config
+from tests.files_models import write_hub_folder
+
+
+@pytest.mark.parametrize("marker", [".git", "rest-lsp.toml"])
+def test_the_root_is_the_nearest_folder_with_a_mark(tmp_path: Path, marker: str) -> None:
+    inside = tmp_path / "outer" / "project" / "src" / "deep"
+    inside.mkdir(parents=True)
+    for folder in ("outer", "outer/project"):
+        (tmp_path / folder / marker).touch()
+    assert find_root(inside) == (tmp_path / "outer" / "project").resolve()
+
+
+def test_a_workspace_must_be_a_folder(tmp_path: Path) -> None:
+    assert require_folder(tmp_path) == tmp_path.resolve()
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is a file"):
+        require_folder(tmp_path / "file")
+
+
+def test_the_automatic_model_depends_on_the_device() -> None:
+    def name(model: str, device: str, decided: str | None = None) -> str:
+        settings = Settings(model=ModelOptions(name=model), device=DeviceOptions.model_validate({"name": device}))
+        return model_name(settings, device=decided)
+
+    assert name("auto", "cpu") == "qwen2.5-coder-0.5b"
+    assert name("auto", "cuda") == "qwen2.5-coder-1.5b"
+    assert name("auto", "auto", "cpu") == "qwen2.5-coder-0.5b"
+    assert name("auto", "auto", "cuda") == "qwen2.5-coder-1.5b"
+    assert name("./mine.gguf", "cuda") == "./mine.gguf"
+
+
+def test_the_tokenizer_is_the_same_before_and_after_conversion(tmp_path: Path) -> None:
+    model, cache = tmp_path / "model", tmp_path / "cache"
+    write_hub_folder(model, RandomSource(tiny_config(o_bias=False, mlp_bias=False, qk_norm=False)))
+    assert find_tokenizer(str(model), cache) is None
+    alone = obtain_tokenizer(str(model), cache, ModelStore(cache))
+    assert find_tokenizer(str(model), cache) == alone
+    packed = ModelStore(cache).open(str(model), "fp32")
+    assert obtain_tokenizer(str(model), cache, ModelStore(cache)) == packed.tokenizer_path
+    assert packed.tokenizer_path.read_bytes() == alone.read_bytes()
+    assert converted_forms(str(model), cache) == [packed.directory] == converted_forms(str(packed.directory), cache)
+    assert list(alone.parent.glob(".tokenizer-*")) == []
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    write_hub_folder(tmp_path / "model", RandomSource(tiny_config(o_bias=False, mlp_bias=False, qk_norm=False)))
+    (tmp_path / "file").touch()
+    cache = tmp_path / "file" / "cache"
+    with pytest.raises(ModelError, match="cannot be written"):
+        obtain_tokenizer(str(tmp_path / "model"), cache, ModelStore(cache))
