@@ -74,6 +74,12 @@ def test_line_ends_and_unknown_bytes_stay_where_they_are(tmp_path: Path) -> None
     assert (request.text, request.offset) == ("a\r\nb\ufffd", 4)
 
 
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_bytes(b"\xef\xbb\xbfname")
+    assert read_request(file, Position(0, 4), tmp_path).text == "name"
+
+
 def test_a_path_is_relative_inside_the_workspace_and_absolute_outside(tmp_path: Path) -> None:
     inside, outside = tmp_path / "w" / "p" / "a.py", tmp_path / "b.rs"
     inside.parent.mkdir(parents=True)
