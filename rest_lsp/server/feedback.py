@@ -56,7 +56,6 @@ class ProgressBar:
         self._client = client
         self._title = title
         self._token = f"rest-lsp-{uuid.uuid4().hex[:8]}"
-        self._last_report_s = 0.0
         self._begun = False
         self._ended = False
         if supported:
@@ -64,12 +63,9 @@ class ProgressBar:
             client.request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, create, self._begin)
 
     def report(self, event: ProgressEvent) -> None:
-        """Show the newest state, at most ten times a second."""
-        now_s = time.monotonic()
-        if not self._begun or self._ended or now_s - self._last_report_s < _REPORT_INTERVAL_S:
-            return
-        self._last_report_s = now_s
-        self._send(types.WorkDoneProgressReport(message=describe(event), percentage=percentage(event)))
+        """Show the newest state."""
+        if self._begun and not self._ended:
+            self._send(types.WorkDoneProgressReport(message=describe(event), percentage=percentage(event)))
 
     def end(self, message: str = "") -> None:
         """Remove the bar; a second call does nothing."""
@@ -87,7 +83,10 @@ class ProgressBar:
 
 
 class ProgressRelay:
-    """What a worker's thread calls with events: passes them to the loop, and stops the work when nobody wants it."""
+    """What a worker's thread calls with events: passes them to the loop, and stops the work when nobody wants it.
+
+    At most ten a second pass; the first and the last of each stage always do.
+    """
 
     def __init__(
         self,
@@ -99,14 +98,16 @@ class ProgressRelay:
         self._on_loop = on_loop
         self._is_cancelled = is_cancelled
         self._last_s = 0.0
+        self._stage = ""
 
     def __call__(self, event: ProgressEvent) -> None:
         """Raises Cancelled in the worker when its work is not wanted any more."""
         if self._is_cancelled():
             raise Cancelled
         now_s = time.monotonic()
-        if now_s - self._last_s >= _REPORT_INTERVAL_S or event.done >= event.total:
-            self._last_s = now_s
+        is_edge = event.stage != self._stage or event.done >= event.total > 0
+        if is_edge or now_s - self._last_s >= _REPORT_INTERVAL_S:
+            self._last_s, self._stage = now_s, event.stage
             self._on_loop(lambda: self._show(event))
 
 
