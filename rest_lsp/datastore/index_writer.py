@@ -147,7 +147,7 @@ class IndexWriter:
         chosen = choose_merge([SegmentSize(live.live_tokens, live.dead_tokens) for live in segments])
         if not chosen:
             return False
-        self._replace(chosen, purge=False)
+        self._publish(self._joined(segments, chosen))
         return True
 
     def watched_directories(self) -> list[str]:
@@ -184,15 +184,10 @@ class IndexWriter:
             return
         tally.removed += len(gone)
         self._stat_cache.forget(gone)
-        self._commit(_Edit(bury=[self._catalogue.live[path] for path in gone]))
+        segments = self._edited(_Edit(bury=[self._catalogue.live[path] for path in gone]))
         forbidden = {path for path in gone if os.path.lexists(self._root / path)}
-        holding = [
-            index
-            for index, live in enumerate(self._store.generation.segments)
-            if not forbidden.isdisjoint(live.segment.paths)
-        ]
-        if holding:
-            self._replace(holding, purge=True)
+        holding = [index for index, live in enumerate(segments) if not forbidden.isdisjoint(live.segment.paths)]
+        self._publish(self._joined(segments, holding) if holding else segments, purge=bool(holding))
 
     def _index(self, batch: Sequence[Suspect], tally: Tally) -> None:
         edit = _Edit()
@@ -251,8 +246,11 @@ class IndexWriter:
         self._stat_cache.put(path, content.stamp, content.content_hash, reason)
 
     def _commit(self, edit: _Edit) -> None:
-        if not (edit.bury or edit.revive or edit.documents):
-            return
+        if edit.bury or edit.revive or edit.documents:
+            self._publish(self._edited(edit))
+
+    def _edited(self, edit: _Edit) -> list[LiveSegment]:
+        """The segments as they are after an edit."""
         buried = {(place.segment.name, place.document) for place in edit.bury}
         revived = {(place.segment.name, place.document) for place in edit.revive}
         segments = []
@@ -264,20 +262,19 @@ class IndexWriter:
             fingerprint = bytes.fromhex(self._store.fingerprint)
             built = Segment.build(new_segment_name(), edit.documents, fingerprint, self._sorter)
             segments.append(LiveSegment(built))
-        self._publish(segments, purge=False)
+        return segments
 
-    def _replace(self, chosen: Sequence[int], *, purge: bool) -> None:
-        """Put one new segment where the last of the chosen ones was."""
-        segments = list(self._store.generation.segments)
+    def _joined(self, segments: Sequence[LiveSegment], chosen: Sequence[int]) -> list[LiveSegment]:
+        """One new segment, without dead documents, where the last of the chosen ones was."""
         fingerprint = bytes.fromhex(self._store.fingerprint)
         sources = [segments[index] for index in chosen]
         merged = merge_segments(new_segment_name(), sources, fingerprint, self._sorter)
         result = [live for index, live in enumerate(segments) if index not in chosen]
         if merged:
             result.insert(max(chosen) - len(chosen) + 1, LiveSegment(merged))
-        self._publish(result, purge=purge)
+        return result
 
-    def _publish(self, segments: Sequence[LiveSegment], *, purge: bool) -> None:
+    def _publish(self, segments: Sequence[LiveSegment], *, purge: bool = False) -> None:
         self._store.commit(segments, purge=purge)
         self._catalogue = Catalogue(self._store.generation)
         self._on_commit()

@@ -33,8 +33,11 @@ class Listing:
     def files(self, below: Sequence[str] = ()) -> list[str]:
         """All files, or those among or beneath the paths `below`, which need not exist.
 
-        Raises DatastoreError when git, which answered before, does not now: without it ignored files would come in.
+        Raises DatastoreError when the workspace has gone, which does not mean that its files were deleted; and when
+        git, which answered before, does not now: without it ignored files would come in.
         """
+        if not self._root.is_dir():
+            raise DatastoreError(f"The folder {self._root} has gone.", "Its index is kept for when it is back.")
         own_ignores = _read_ignore_file(self._root / IGNORE_FILE)
         listed = self._ask_git(below)
         if listed is None:
@@ -48,8 +51,7 @@ class Listing:
     def watched_directories(self) -> list[str]:
         """Top-level directories that may hold listed files."""
         own_ignores = _read_ignore_file(self._root / IGNORE_FILE)
-        with os.scandir(self._root) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        names = [entry.name for entry in _scan(self._root) if entry.is_dir(follow_symlinks=False)]
         names = [name for name in names if name not in VENDORED_DIRECTORIES and not own_ignores.match_file(name + "/")]
         ignored = self._ignored_by_git(names)
         return [name for name in names if name not in ignored]

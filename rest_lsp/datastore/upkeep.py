@@ -29,7 +29,8 @@ from rest_lsp.errors import RestLspError
 FOLLOW_S = 0.3
 TAKE_OVER_S = 2.0
 POLL_S = 3.0
-"""Between comparisons where events cannot be had."""
+LONGEST_POLL_S = 10.0
+"""Between comparisons where events cannot be had; the more they cost, the longer."""
 
 GIT_LOOK_S = 0.1
 STAT_CACHE_NAME = "files.sqlite3"
@@ -204,7 +205,7 @@ class Upkeep:
         spent = time.monotonic() - started
         is_complete = self._watcher is not None and self._watcher.is_complete()
         self._tell_completeness(is_complete)
-        self._plan_comparison(self._setup.reconcile_s if is_complete else max(POLL_S, 10 * spent))
+        self._plan_comparison(self._setup.reconcile_s if is_complete else min(max(POLL_S, 10 * spent), LONGEST_POLL_S))
 
     def _plan_comparison(self, pause_s: float) -> None:
         """Compare again after the pause, unless something has asked for it sooner."""
@@ -234,11 +235,13 @@ class Upkeep:
             self._writer.update(added)
 
     def _revive_watcher(self) -> None:
+        """Part of a comparison, so none need follow."""
         if self._watcher and not self._watcher.is_alive and self._setup.root.is_dir():
             _log.info("watching %s again", self._setup.root)
             self._watcher.stop()
             self._watcher = None
             self._watch()
+            self._compare_at = None
 
     def _tell_completeness(self, is_complete: bool) -> None:
         if is_complete or self._told_incomplete or self._watcher is None:

@@ -66,8 +66,13 @@ class Watcher:
         """Begin with the top level; call `cover` for the rest.  Failures show in `is_complete`."""
         warnings.filterwarnings("ignore", module="watchdog")
         logging.getLogger("watchdog").addHandler(self._overflow)
-        self._observer = Observer()
-        self._observer.start()
+        try:
+            self._observer = Observer()
+            self._observer.start()
+        except OSError as error:
+            _log.info("nothing can be watched: %s", error)
+            self._observer = None
+            self._failed = True
         self._watch("", recursive=False)
 
     def cover(self, directories: Iterable[str]) -> list[str]:
@@ -129,7 +134,8 @@ class Watcher:
             self._on_hint(relative)
 
     def _watch(self, name: str, *, recursive: bool) -> None:
-        assert self._observer is not None, "start first"
+        if self._observer is None:
+            return
         try:
             self._watches[name] = self._observer.schedule(
                 self._handler, str(self._root / name), recursive=recursive, event_filter=EVENTS

@@ -14,6 +14,7 @@ from rest_lsp.datastore.index_writer import IndexWriter
 from rest_lsp.datastore.rules import IndexRules
 from rest_lsp.datastore.stat_cache import StatCache
 from rest_lsp.datastore.store import Store
+from rest_lsp.errors import DatastoreError
 from rest_lsp.tokenizer import Tokenizer
 from tests.files_datastore import FINGERPRINT, git, write_files, write_tokenizer
 
@@ -209,6 +210,18 @@ def test_a_file_that_is_ignored_later_is_purged_from_the_bytes(make: Callable[..
     assert set(FILES) <= set(index.texts())
     named = {live.segment.name for live in index.store.generation.segments}
     assert {path.name for path in index.directory.glob("*.seg")} == named, "no older file keeps it"
+
+
+def test_a_workspace_that_has_gone_keeps_its_index(make: Callable[..., Index]) -> None:
+    index = make(FILES)
+    index.writer.refresh()
+    index.root.rename(index.root.with_name("unmounted"))
+    with pytest.raises(DatastoreError, match="has gone"):
+        index.writer.refresh()
+    assert index.texts() == FILES
+    assert index.writer.watched_directories() == []
+    index.root.with_name("unmounted").rename(index.root)
+    assert index.writer.refresh().tokenised == 0
 
 
 def test_a_purge_reaches_dead_versions_too(make: Callable[..., Index]) -> None:

@@ -73,6 +73,18 @@ def test_it_knows_when_the_system_watches_less_than_asked(seen: Seen, monkeypatc
     assert not seen.watcher.is_complete()
 
 
+def test_without_any_events_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(24, "inotify instance limit reached")
+
+    monkeypatch.setattr(watcher_module, "Observer", refuse)
+    watcher = Watcher(tmp_path, print, print)
+    watcher.start()
+    assert watcher.cover(["lib"]) == ["lib"]
+    assert not watcher.is_complete()
+    watcher.stop()
+
+
 def test_it_knows_when_it_has_died(seen: Seen) -> None:
     assert seen.watcher.is_alive
     seen.watcher.stop()
