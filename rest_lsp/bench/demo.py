@@ -6,7 +6,6 @@ Run it with `python -m rest_lsp.bench.demo`.  Knows what to show, not how it is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +15,7 @@ import rest_lsp
 from rest_lsp.bench.case_maker import make_cases
 from rest_lsp.bench.cases import KINDS
 from rest_lsp.bench.holes import Hole, cut_hole
-from rest_lsp.bench.results import Pair, SourceLine
+from rest_lsp.bench.results import Pair, Run
 from rest_lsp.bench.selection import Selection, in_turns
 from rest_lsp.bench.session import Options, describe, warm_up_and_measure
 from rest_lsp.bench.setup import bench_settings, open_setup
@@ -43,10 +42,17 @@ def main() -> int:
 def demonstrate(console: Console) -> bool:
     """True when nothing differs."""
     root = repository()
+    console.print(f"Loading the model and indexing {root} …", highlight=False, markup=False)
     cases = in_turns(make_cases(root, seed=SEED, per_kind=PER_KIND), KINDS)
     selection = Selection(root, [cut_hole(root, case) for case in cases], "this repository", SEED)
     with open_setup(root, bench_settings(root, {}, nodes=None)) as setup:
         setting = describe(setup, selection, Options(seed=SEED))
+        console.print(
+            f"{setting.model} ({setting.dtype} on {setting.device}, {setting.threads} threads) completes "
+            f"{len(cases)} holes, first alone, then with drafts from {setup.index.files} files "
+            f"of {setup.index.tokens:,} tokens. The file with the hole is left out.",
+            highlight=False,
+        )
         pairs: list[Pair] = []
         for number, pair in enumerate(warm_up_and_measure(setup, selection.holes, repeat=1), 1):
             pairs.append(pair)
@@ -69,30 +75,42 @@ def show(console: Console, number: str, pair: Pair, hole: Hole) -> None:
     console.print(excerpt(typed, rest.text), highlight=False)
     equal = "[red]DIFFERENT" if pair.mismatch else "[green]equal"
     console.print(
-        f"{equal}[/]  {len(rest.tokens)} tokens in {rest.forwards} forward passes "
-        f"({len(rest.tokens) / max(1, rest.forwards):.2f} per pass), "
-        f"plain {pair.plain.decode_ms:.0f} ms, drafted {rest.decode_ms:.0f} ms, [bold]{pair.speedup:.2f} ×[/bold]",
+        f"{equal}[/]  {counted(len(rest.tokens), 'token')} in {counted(rest.forwards, 'pass', 'passes')}: "
+        f"{len(rest.tokens) / max(1, rest.forwards):.2f} per pass; "
+        f"plain {pair.plain.decode_ms:.0f} ms, drafted {rest.decode_ms:.0f} ms: [bold]{pair.speedup:.2f} ×[/bold]",
         highlight=False,
     )
-    console.print(f"drafts from {provenance(rest.sources)}", style="dim", highlight=False, markup=False)
+    console.print(f"drafts from {provenance(rest)}", style="dim", highlight=False, markup=False)
 
 
 def excerpt(typed: str, suggestion: str) -> str:
     """The cursor's line in grey, then the first lines of what was written."""
+    if not suggestion:
+        return f"[dim]{escape(typed)}  (nothing to insert)[/dim]"
     lines = suggestion.split("\n")
-    more = f"\n[dim]… {len(lines) - LINES_SHOWN} more lines[/dim]" if len(lines) > LINES_SHOWN else ""
+    n_more = len(lines) - LINES_SHOWN
+    more = f"\n[dim]… {counted(n_more, 'more line')}[/dim]" if n_more > 0 else ""
     shown = "\n".join(lines[:LINES_SHOWN])
     return f"[dim]{escape(typed)}[/dim][cyan]{escape(shown)}[/cyan]{more}"
 
 
-def provenance(sources: Sequence[SourceLine]) -> str:
-    """The files and lines that gave most accepted tokens."""
+def provenance(run: Run) -> str:
+    """The files and lines that gave most of the accepted tokens that are shown."""
     places = [
-        f"{source.path}{'' if source.line is None else f':{source.line + 1}'} ({source.tokens} tokens)"
-        for source in sources[:SOURCES_SHOWN]
+        f"{source.path}{'' if source.line is None else f':{source.line + 1}'} ({counted(source.tokens, 'token')})"
+        for source in run.sources[:SOURCES_SHOWN]
     ]
-    more = f" and {len(sources) - SOURCES_SHOWN} more places" if len(sources) > SOURCES_SHOWN else ""
-    return ", ".join(places) + more if places else "nowhere: the model wrote every token itself"
+    if not places:
+        return (
+            "places whose text was cut off again" if run.n_accepted else "nowhere: the model wrote every token itself"
+        )
+    n_more = len(run.sources) - SOURCES_SHOWN
+    return ", ".join(places) + (f" and {counted(n_more, 'more place')}" if n_more > 0 else "")
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """`n` with its noun."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 if __name__ == "__main__":

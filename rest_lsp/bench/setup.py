@@ -16,7 +16,7 @@ from rest_lsp.cli_terminal import progress_bars
 from rest_lsp.completion.request import CompletionRequest, CompletionResult
 from rest_lsp.completion.service import CompletionService
 from rest_lsp.config import Settings
-from rest_lsp.datastore.datastore import Datastore
+from rest_lsp.datastore.datastore import Datastore, DatastoreStatus
 from rest_lsp.drafting.cost_model import StepCost
 from rest_lsp.engine.engine import Engine
 from rest_lsp.models.progress import Progress, ProgressEvent
@@ -35,6 +35,7 @@ class Setup:
     """A loaded model and a refreshed index, ready to complete in both modes."""
 
     engine: Engine
+    index: DatastoreStatus
     cost_curve: list[CostPoint]
     complete: Mapping[Mode, Complete]
 
@@ -83,7 +84,8 @@ def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress:
         )
         for mode, options in chosen.items()
     }
-    return Setup(model.engine, cost_curve(known_step_cost(settings, model.engine, progress)), complete)
+    curve = cost_curve(known_step_cost(settings, model.engine, progress))
+    return Setup(model.engine, datastore.status(), curve, complete)
 
 
 def from_nothing(service: CompletionService, engine: Engine) -> Complete:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -13,12 +14,12 @@ from rest_lsp.bench.summary import Summary, by_kind, several_lines, summarise
 COLUMNS = (
     "cases",
     "tokens",
-    "plain ms/token",
-    "drafted ms/token",
+    "plain\nms/token",
+    "drafted\nms/token",
     "speed-up",
-    "slowest 5 %",
-    "tokens/pass",
-    "nodes/pass",
+    "slowest\n5 %",
+    "tokens\n/pass",
+    "nodes\n/pass",
 )
 
 
@@ -52,16 +53,18 @@ def print_equality(console: Console, pairs: Sequence[Pair]) -> None:
 
 
 def report_table(setting: Setting, pairs: Sequence[Pair]) -> Table:
-    """One row per kind, then block and body together, then all."""
+    """One row per kind, then block and body together, then all; fits 80 columns."""
     where = f"{setting.model} {setting.dtype} on {setting.device}, {setting.threads} threads"
-    table = Table(title=f"{where}, {setting.workload}, {setting.budget}")
-    table.add_column("holes")
+    table = Table(title=f"{where}, {setting.workload}, {setting.budget}", box=box.SIMPLE_HEAD, padding=(0, 0))
+    table.add_column("holes", vertical="bottom", no_wrap=True)
     for column in COLUMNS:
-        table.add_column(column, justify="right")
-    for kind, summary in by_kind(pairs).items():
+        table.add_column(column, justify="right", vertical="bottom", no_wrap=True)
+    kinds = by_kind(pairs)
+    for kind, summary in kinds.items():
         table.add_row(kind, *_cells(summary))
     table.add_section()
-    table.add_row("block and body", *_cells(several_lines(pairs)))
+    if {"block", "body"} <= kinds.keys():
+        table.add_row("block and body", *_cells(several_lines(pairs)))
     table.add_row("all", *_cells(summarise(pairs)), style="bold")
     return table
 

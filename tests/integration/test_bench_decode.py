@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from rest_lsp.bench import decode as decode_module
+from rest_lsp.bench import demo
 from rest_lsp.bench.case_maker import make_cases
 from rest_lsp.bench.cases import CaseError, write_cases
 from rest_lsp.bench.cli import app
 from rest_lsp.bench.decode import measure
 from rest_lsp.bench.holes import cut_hole
-from rest_lsp.bench.results import Pair
+from rest_lsp.bench.results import Run, SourceLine
 from rest_lsp.bench.setup import bench_settings, open_setup
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
 from rest_lsp.engine.choice import choose_form
@@ -160,7 +162,7 @@ def test_a_draft_that_changes_the_output_is_found_and_fails_the_command(
     def spoiled(*arguments: Any, **options: Any) -> Any:
         for pair in measure(*arguments, **options):
             tokens = (*pair.rest.tokens[:-1], pair.rest.tokens[-1] + 1)
-            yield Pair(pair.case, pair.plain, type(pair.rest)(**{**pair.rest.__dict__, "tokens": tokens}))
+            yield replace(pair, rest=replace(pair.rest, tokens=tokens))
 
     monkeypatch.setattr("rest_lsp.bench.session.measure", spoiled)
     command = ["decode", "--workspace", str(workspace), "--limit", "1", *flags(model, tmp_path / "cache")]
@@ -179,6 +181,36 @@ def test_the_file_with_the_hole_gives_no_drafts_and_nothing_is_remembered(
     assert first.token_ids == second.token_ids
     assert (first.forwards, first.drafted, first.accepted_by) == (second.forwards, second.drafted, second.accepted_by)
     assert first.reused == second.reused == 0
+
+
+def test_the_demonstration_shows_each_completion_and_the_table(
+    model: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "repository", lambda: workspace)
+    monkeypatch.setenv("REST_LSP_MODEL", str(model))
+    monkeypatch.setenv("REST_LSP_MODEL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("REST_LSP_DEVICE", "cpu")
+    monkeypatch.setenv("REST_LSP_DEVICE_DTYPE", "fp32")
+    assert demo.main() == 0
+    shown = capsys.readouterr().out
+    n_shown = shown.count("equal  ")
+    assert n_shown >= 8
+    assert shown.count("drafts from ") == n_shown + 1, "one line each, and one that tells what is indexed"
+    assert shown.count(" per pass") == n_shown
+    assert "the same with and without drafts" in shown
+    monkeypatch.setenv("REST_LSP_MODEL", "no-such-model")
+    assert demo.main() == 2
+    assert "no-such-model" in capsys.readouterr().out
+
+
+def test_an_excerpt_and_its_provenance_in_words() -> None:
+    run = Run((1, 2), "", 1, {"document": 1}, 1, 1.0, 1.0, 0.0, "end", sources=[SourceLine("a.py", 3, 1)])
+    assert demo.provenance(run) == "a.py:4 (1 token)"
+    assert demo.provenance(replace(run, sources=[SourceLine("a.py", None, 2)] * 5)).endswith(" and 2 more places")
+    assert "cut off" in demo.provenance(replace(run, sources=()))
+    assert "every token itself" in demo.provenance(replace(run, sources=(), accepted={}))
+    assert demo.excerpt("x = [", "1]\n2\n3\n4") == "[dim]x = [[/dim][cyan]1]\n2\n3[/cyan]\n[dim]… 1 more line[/dim]"
+    assert "nothing to insert" in demo.excerpt("x", "")
 
 
 def test_modes_take_turns_and_a_request_that_fails_names_its_case(workspace: Path) -> None:

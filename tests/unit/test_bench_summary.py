@@ -131,7 +131,7 @@ def test_a_report_that_cannot_be_written_names_its_place(tmp_path: Path) -> None
 
 
 def test_the_table_shows_each_kind_and_names_what_differs() -> None:
-    console = Console(file=io.StringIO(), width=160)
+    console = Console(file=io.StringIO(), width=80)
     print_report(console, SETTING, [FAST, SLOW, LOOP, WRONG])
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     for words in ("line", "block", "body", "all", "2.00 ×", "0.80 ×", "wrong differs from token 1 on: 2 became 9"):
