@@ -171,9 +171,7 @@ def test_a_draft_that_changes_the_output_is_found_and_fails_the_command(
     assert "differs from token" in result.output
 
 
-def test_the_file_with_the_hole_gives_no_drafts_and_nothing_is_remembered(
-    model: Path, workspace: Path, tmp_path: Path
-) -> None:
+def test_every_completion_begins_with_nothing_remembered(model: Path, workspace: Path, tmp_path: Path) -> None:
     settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=8)
     hole = cut_hole(workspace, make_cases(workspace, seed=1, per_kind=1, kinds=["body"])[0])
     with open_setup(workspace, settings) as setup:
@@ -181,6 +179,25 @@ def test_the_file_with_the_hole_gives_no_drafts_and_nothing_is_remembered(
     assert first.token_ids == second.token_ids
     assert (first.forwards, first.drafted, first.accepted_by) == (second.forwards, second.drafted, second.accepted_by)
     assert first.reused == second.reused == 0
+
+
+def test_the_saved_copy_of_the_file_with_the_hole_gives_no_drafts(model: Path, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    text = MODULE.replace("{number}", "7")
+    (workspace / "shape.py").write_text(text, encoding="utf-8")
+    hole = cut_hole(workspace, make_cases(workspace, seed=1, per_kind=1, kinds=["body"])[0])
+
+    def drafted(**sources: bool) -> int:
+        chosen: dict[str, object] = {f"drafting.{name}": is_used for name, is_used in sources.items()}
+        settings = bench_settings(workspace, {**overrides(model, tmp_path / "cache"), **chosen}, nodes=8)
+        with open_setup(workspace, settings) as setup:
+            return setup.complete["rest"](hole.request).drafted
+
+    from_nothing = drafted(use_document=False, use_datastore=False)
+    assert drafted(use_document=False) == from_nothing
+    (workspace / "copy.py").write_text(text, encoding="utf-8")
+    assert drafted(use_document=False) > from_nothing
 
 
 def test_the_demonstration_shows_each_completion_and_the_table(
