@@ -1,7 +1,8 @@
 """The real server process with a session that needs no model: what it answers is written in the document itself.
 
-The words before the cursor decide: `slow` works until it is cancelled, `stuck` does not even notice that, `fail` and
-`refuse` raise, `print` writes to stdout, `empty` says nothing; anything else is completed with `<the word's length>`.
+The word before the cursor decides: `slow` works until it is cancelled, `stuck` does not even notice that, `gate` works
+until a buffer `untitled:gate` is open, `fail` and `refuse` raise, `print` writes to stdout, `empty` says nothing; any
+other is completed with its length, as in `<4>`.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ class FakeService:
         if word == "slow":
             work_until(lambda: cancel.is_cancelled)
             cancel.raise_if_cancelled()
+        elif word == "gate":
+            work_until(lambda: "untitled:gate" in self._counts.buffers)
         elif word == "stuck":
             time.sleep(LONGEST_S)
         elif word == "fail":

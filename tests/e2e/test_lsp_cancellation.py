@@ -76,7 +76,17 @@ def test_documents_do_not_supersede_each_other(client: LspClient) -> None:
     assert client.answer(slow)["error"]["code"] == -32800
 
 
-def test_a_result_for_an_older_version_is_superseded(client: LspClient) -> None:
+def test_a_result_that_comes_after_a_change_is_superseded(client: LspClient) -> None:
+    client.open("untitled:b", "gate")
+    late = client.post_completion("untitled:b", 0, 4)
+    wait_until_running(client)
+    client.change("untitled:b", 2, {"text": "other words"})
+    client.open("untitled:gate", "now it may finish\n")
+    assert client.answer(late)["result"] is None
+    assert client.ask("rest/status")["datastore"]["cancelled"] == 0
+
+
+def test_a_waiting_request_for_an_older_version_is_superseded(client: LspClient) -> None:
     client.open("untitled:b", "word")
     slow = client.post_completion(URI, 0, 4)
     wait_until_running(client)

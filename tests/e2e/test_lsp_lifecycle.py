@@ -239,4 +239,5 @@ def test_no_document_text_in_any_log(ready: LspClient) -> None:
     assert ready.shut_down() == 0
     logs: list[Any] = ready.notifications("window/logMessage")
     assert secret.encode() not in ready.stderr
+    assert b"<5>" not in ready.stderr, "completions are code, too"
     assert secret not in str(logs)

@@ -118,7 +118,7 @@ def test_open_buffers_reach_the_datastore(tmp_path: Path) -> None:
         client.open(uri, "12345\r\n")
         client.open("untitled:b", "123")
         client.open("file:///elsewhere/binary", "1\0003")
-        client.open("file:///elsewhere/large", "x" * (1 << 20) + "y")
+        client.open("file:///elsewhere/large", "x = 1\n" * (1 << 18))
         client.wait_for_state("ready")
         client.poll_status(lambda status: status["datastore"]["buffers"] == {"pkg/a.py": 6, "untitled:b": 3})
         start = {"line": 0, "character": 0}
