@@ -1,6 +1,7 @@
 """`textDocument/inlineCompletion`: a document and a position in, items with a range out.
 
 `None` means superseded (the editor keeps what it shows), an empty list means nothing to say (it clears it).
+A file that is not open is read from the disk when it is a text file of the workspace; else there is nothing to say.
 """
 
 from __future__ import annotations
