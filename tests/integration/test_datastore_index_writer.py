@@ -224,6 +224,17 @@ def test_a_workspace_that_has_gone_keeps_its_index(make: Callable[..., Index]) -
     assert index.writer.refresh().tokenised == 0
 
 
+def test_a_purge_leaves_no_older_generation(make: Callable[..., Index]) -> None:
+    index = make({**FILES, "canary.py": "canary_value = 'tweet tweet'\n"})
+    git(index.root, "init", "-q")
+    index.writer.refresh()
+    write_files(index.root, {".git/info/exclude": "canary.py\n"})
+    index.writer.update(["canary.py"])
+    named = {live.segment.name for live in index.store.generation.segments}
+    assert {path.name for path in index.directory.glob("*.seg")} == named
+    assert len(list(index.directory.glob("manifest.*"))) == 1
+
+
 def test_a_purge_reaches_dead_versions_too(make: Callable[..., Index]) -> None:
     index = make({**FILES, "canary.py": "canary_value = 'tweet tweet'\n"})
     index.writer.refresh()

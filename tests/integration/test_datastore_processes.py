@@ -114,6 +114,7 @@ root, cache, tokenizer = map(Path, sys.argv[1:])
 datastore = Datastore.open(root, directory=cache, tokenizer_path=tokenizer)
 datastore.refresh()
 datastore.watch()
+datastore.refresh()
 print(datastore.worker_pid, flush=True)
 sys.stdin.read()
 """

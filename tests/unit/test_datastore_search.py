@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rest_lsp.datastore.generation import Generation, LiveSegment
-from rest_lsp.datastore.hot import HotBuffers
+from rest_lsp.datastore.hot import RECENT_BUFFERS, HotBuffers
 from rest_lsp.datastore.occurrence import Occurrence, Origin
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.snapshot import Snapshot
@@ -127,6 +127,17 @@ def test_living_documents_are_found_among_many_dead_ones() -> None:
     assert len(found) >= 5
 
 
+def test_weights_stay_right_when_dead_rows_make_it_look_again() -> None:
+    """Every second row that the first pass looks at is dead, so a second pass brings more than was wanted."""
+    segment = Segment.build("1", documents_with([7, 8], 1_000), PRINT)
+    first_row = segment.first_rows[segment.dense_ids[8]]
+    looked_at = [first_row + 10 + 20 * number for number in range(0, 50, 2)]
+    dead = frozenset(segment.document_at(segment.rows[row]) for row in looked_at)
+    found = ask(Snapshot(Generation(1, (LiveSegment(segment, dead),))), [7, 8], limit=50)
+    assert len(found) == 50
+    assert sum(one.weight for one in found) == pytest.approx(1_000 * 75 / 100)
+
+
 def test_no_match_crosses_documents() -> None:
     segment = Segment.build("1", [NewDocument("a", PRINT, [1, 2]), NewDocument("b", PRINT, [3, 4])], PRINT)
     snapshot = Snapshot(Generation(1, (LiveSegment(segment),)))
@@ -161,6 +172,17 @@ def test_an_origin_finds_its_own_version_only() -> None:
     assert ids.tolist() == [1, 2, 3]
     hot.set("a.py", [1, 2, 4])
     assert Snapshot(buffers=hot.views).document_ids(origin) is None
+
+
+def test_a_buffer_edited_again_after_it_was_joined_with_others_has_one_text() -> None:
+    hot = HotBuffers()
+    for number in range(2 * RECENT_BUFFERS):
+        hot.set(f"{number}", [7, number])
+    hot.set("0", [7, 100])
+    found = ask(Snapshot(buffers=hot.views), [7])
+    assert sorted(one.tokens[0] for one in found) == [*range(1, 2 * RECENT_BUFFERS), 100]
+    hot.drop("1")
+    assert len(ask(Snapshot(buffers=hot.views), [7])) == 2 * RECENT_BUFFERS - 1
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefghij"), st.one_of(st.none(), IDS)), max_size=30), IDS)

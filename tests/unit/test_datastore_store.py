@@ -69,9 +69,9 @@ class FailingDisk(FileSystem):
 
 
 class ForgetfulDisk(FailingDisk):
-    """At the crash, everything that was not synchronised is lost: contents, or (with `loses_names`) renames."""
+    """At the crash, what was not synchronised is lost: contents, and the renames to names that match `loses_names`."""
 
-    def __init__(self, fail_at: int = -1, *, loses_names: bool = False) -> None:
+    def __init__(self, fail_at: int = -1, *, loses_names: str = "") -> None:
         super().__init__(fail_at, is_after=True)
         self._loses_names = loses_names
         self._contents: set[Path] = set()
@@ -99,8 +99,8 @@ class ForgetfulDisk(FailingDisk):
         for path in self._contents:
             if path.exists():
                 path.write_bytes(b"")
-        if self._loses_names:
-            for path in self._names:
+        for path in self._names:
+            if path.match(self._loses_names or "none"):
                 path.unlink(missing_ok=True)
 
 
@@ -161,7 +161,8 @@ def every_disk(fail_at: int) -> Iterator[FailingDisk]:
     yield FailingDisk(fail_at)
     yield FailingDisk(fail_at, is_after=True)
     yield ForgetfulDisk(fail_at)
-    yield ForgetfulDisk(fail_at, loses_names=True)
+    yield ForgetfulDisk(fail_at, loses_names="*")
+    yield ForgetfulDisk(fail_at, loses_names="*.seg")
 
 
 def test_a_crash_at_any_step_leaves_one_whole_generation(tmp_path: Path) -> None:
@@ -183,6 +184,16 @@ def test_a_crash_at_any_step_leaves_one_whole_generation(tmp_path: Path) -> None
             assert contents_of(directory) == {**found, "d": [9]}
             assert not list(directory.glob("tmp-*")), "the next writer clears away what was left"
     assert len(seen) == 2, "both outcomes were met"
+
+
+@pytest.mark.parametrize("loses_names", ["", "*", "*.seg", "manifest.*"])
+def test_a_commit_that_returned_survives_a_power_loss(tmp_path: Path, loses_names: str) -> None:
+    write_old(tmp_path)
+    disk = ForgetfulDisk(loses_names=loses_names)
+    with store_in(tmp_path, disk) as store:
+        write_new(store)
+    disk.lose_power()
+    assert contents_of(tmp_path) == NEW
 
 
 def test_a_first_commit_that_is_interrupted_leaves_an_empty_store(tmp_path: Path) -> None:
