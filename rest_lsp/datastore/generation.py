@@ -33,10 +33,6 @@ class LiveSegment(NamedTuple):
     def n_live_documents(self) -> int:
         return self.segment.n_documents - len(self.dead)
 
-    def bury(self, documents: Iterable[int]) -> LiveSegment:
-        """The same segment with more tombstones."""
-        return LiveSegment(self.segment, self.dead.union(documents))
-
 
 class Generation(NamedTuple):
     """Immutable.  Segments oldest first."""

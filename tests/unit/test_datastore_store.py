@@ -145,7 +145,8 @@ def write_first(store: Store) -> None:
 def write_new(store: Store) -> None:
     """Bury a document and add one, as a save does."""
     store.acquire()
-    store.commit([store.generation.segments[0].bury([0]), segment({"c": [4, 5]})])
+    (old,) = store.generation.segments
+    store.commit([LiveSegment(old.segment, frozenset([0])), segment({"c": [4, 5]})])
 
 
 def steps_of_a_commit(directory: Path) -> int:
