@@ -13,6 +13,7 @@ from rest_lsp import cli_complete, cli_doctor, cli_index, cli_models, cli_serve
 from rest_lsp.bench.cli import app as bench_app
 from rest_lsp.cli_terminal import print_error
 from rest_lsp.errors import Cancelled, RestLspError
+from rest_lsp.waiting import wait_politely
 
 _HELP = """Inline code completion from a local model, made fast by drafting from your own code.
 
@@ -64,6 +65,7 @@ def main() -> NoReturn:
 
     Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
     """
+    wait_politely()
     try:
         app(prog_name="rest-lsp")
         sys.exit(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 import pytest
@@ -99,6 +98,10 @@ def run(
     return list(steps)
 
 
+def greedy(logits: torch.Tensor, position: int, healing: Healing | None) -> int:
+    return pick(logits, position, Sampling(), healing)
+
+
 def tokens_of(steps: Sequence[Step]) -> list[int]:
     return [token for step in steps for token in step.tokens]
 
@@ -161,7 +164,7 @@ def test_cancelling_ends_the_loop_before_the_next_pass() -> None:
         [1, 2],
         context=[1, 2],
         drafter=NoDrafter(),
-        pick=lambda logits, position, healing: int(logits.argmax()),
+        pick=greedy,
         healing=None,
         cancel=cancel,
         max_tokens=9,
@@ -173,17 +176,22 @@ def test_cancelling_ends_the_loop_before_the_next_pass() -> None:
     assert verifier.passes == 1
 
 
+def likes_x(tokens: Sequence[int]) -> torch.Tensor:
+    """Prefers token 6 after anything."""
+    assert tokens
+    return torch.tensor([0.0, 1, 2, 3, 4, 5, 9, 6, 7, 8])
+
+
 def test_healing_limits_every_pick_until_the_typed_text_is_there() -> None:
     vocabulary = SortedVocabulary([b"r", b"e", b"t", b"re", b"ret", b"return", b"x", b"turn", b"u", b"n"])
-    likes_x = partial(torch.tensor, [0.0, 1, 2, 3, 4, 5, 9, 6, 7, 8])
-    verifier = ScriptedVerifier(lambda tokens: likes_x())
+    verifier = ScriptedVerifier(likes_x)
     verifier.prefill([1], CancelToken())
     steps = decode(
         verifier,
         [1, 2],
         context=[1, 2],
         drafter=TreeOf(tree_of((ROOT, 5), (0, 6), (ROOT, 4))),
-        pick=lambda logits, position, healing: pick(logits, position, Sampling(), healing),
+        pick=greedy,
         healing=Healing(b"retu", vocabulary),
         cancel=CancelToken(),
         max_tokens=3,
