@@ -1,7 +1,7 @@
 """How likely the model is to write a proposed token, from how it was found.  Pure arithmetic, fitted offline.
 
-A logistic model of a few features, fitted to what a model really wrote (see `PRIOR`).  It takes the place of counting
-alone, which is overconfident: one match of one token is a share of 100 % and right one time in five.
+A logistic model of a few features takes the place of counting alone, which is overconfident: one match of one token is
+a share of 100 %, and wrong most of the time.
 """
 
 from __future__ import annotations
@@ -18,20 +18,18 @@ class Evidence(NamedTuple):
     best_length   the same for the best occurrence of any token here
     share         its share of the occurrences that agree on at least `length` tokens
     blended       its share of all occurrences, each counted 2**length times
-    support       how many occurrences agree on at least `length` tokens and continue with it
     nearby        whether the live document knows it
-    healed        whether it must agree with typed text
-    depth         of the token in the tree, from 1
+    agreed        whether more than one source knows it
+    typed         whether the typed text is spelled with it
     """
 
     length: int
     best_length: int
     share: float
     blended: float
-    support: float
     nearby: bool
-    healed: bool
-    depth: int
+    agreed: bool
+    typed: bool
 
 
 @dataclass(frozen=True)
@@ -39,39 +37,33 @@ class Confidence:
     """Weights of the logistic model."""
 
     bias: float
-    log_length: float
     gap: float
     share: float
-    blended: float
-    log_support: float
+    blended_length: float
     nearby: float
-    healed: float
-    first: float
+    agreed: float
+    typed: float
 
-    def probability(self, e: Evidence) -> float:
+    def probability(self, evidence: Evidence) -> float:
         """Chance that the model writes the token, given that it wrote the path to it."""
-        return 1.0 / (1.0 + math.exp(-self.score(e)))
-
-    def score(self, e: Evidence) -> float:
-        """Log-odds."""
-        return (
+        length, best_length, share, blended, nearby, agreed, typed = evidence
+        score = (
             self.bias
-            + self.log_length * _LOG2[min(e.length, _LONGEST)]
-            + self.gap * min(e.best_length - e.length, _WIDEST_GAP)
-            + self.share * e.share
-            + self.blended * e.blended
-            + self.log_support * math.log2(1.0 + min(e.support, _MOST_COUNTED))
-            + self.nearby * e.nearby
-            + self.healed * e.healed
-            + self.first * (e.depth == 1)
+            + self.gap * min(best_length - length, _WIDEST_GAP)
+            + self.share * share
+            + self.blended_length * blended * _LOG2[min(length, _LONGEST)]
+            + self.nearby * nearby
+            + self.agreed * agreed
+            + self.typed * typed
         )
+        return 1.0 / (1.0 + math.exp(-score))
 
 
 _LONGEST = 24
 _WIDEST_GAP = 8
-_MOST_COUNTED = 64.0
 _LOG2 = [0.0, *(math.log2(n) for n in range(1, _LONGEST + 1))]
 
-PRIOR = Confidence(
-    bias=-3.2, log_length=0.8, gap=-0.1, share=1.0, blended=2.2, log_support=0.05, nearby=0.2, healed=1.0, first=0.0
-)
+PRIOR = Confidence(bias=-4.42, gap=-0.43, share=2.72, blended_length=0.78, nearby=1.78, agreed=0.45, typed=1.22)
+"""Fitted by maximum likelihood to 104,000 guesses for what qwen2.5-coder-0.5b (int8) wrote in 150 holes of jinja2 3.1.6
+and click 8.5.1, whose own files were left out of the datastore.  Held-out log-loss 0.101; of the guesses put above .9
+(.961 on average) .967 were right."""

@@ -16,6 +16,9 @@ from rest_lsp.drafting.source import Occurrence, Origin, Proposal
 from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.healing import Healing
 
+TYPED = "typed"
+"""The source that spells out typed text."""
+
 NOWHERE = Origin("", 0)
 """The origin of a guess that was read in no document."""
 
@@ -100,10 +103,7 @@ def _children(
     if not groups:
         return
     level = Level.of(groups.values())
-    healed = healing is not None
-    chances = {
-        token: confidence.probability(gather(group, level, depth, healed=healed)) for token, group in groups.items()
-    }
+    chances = {token: confidence.probability(gather(group, level, depth)) for token, group in groups.items()}
     scale = probability / max(1.0, sum(chances.values()))
     for token, group in groups.items():
         rest = healing.advance(token) if healing is not None else None
@@ -132,20 +132,20 @@ class Level(NamedTuple):
         return cls(agreeing, blended, best)
 
 
-def gather(group: Sequence[Found], level: Level, depth: int, *, healed: bool) -> Evidence:
+def gather(group: Sequence[Found], level: Level, depth: int) -> Evidence:
     """Evidence for the token that `group` continues with, among all occurrences of its `level`."""
     length = max(found.occurrence.length for found in group)
     count = sum(found.occurrence.weight for found in group if found.occurrence.length >= length)
     blended = sum(_blend(found.occurrence.length, found.occurrence.weight) for found in group)
+    sources = {found.source for found in group}
     return Evidence(
         length=length + depth,
         best_length=level.best_length + depth,
         share=count / level.agreeing[min(length, _LONGEST)],
         blended=blended / level.blended,
-        support=count,
         nearby=any(found.nearby for found in group),
-        healed=healed,
-        depth=depth + 1,
+        agreed=len(sources) > 1,
+        typed=TYPED in sources,
     )
 
 

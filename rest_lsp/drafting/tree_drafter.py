@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rest_lsp.drafting.confidence import PRIOR, Confidence
 from rest_lsp.drafting.cost_model import Budget
 from rest_lsp.drafting.document_source import DocumentSource
-from rest_lsp.drafting.expansion import NOWHERE, Limits, expand
+from rest_lsp.drafting.expansion import NOWHERE, TYPED, Limits, expand
 from rest_lsp.drafting.source import DraftSource, Occurrence, Proposal
 from rest_lsp.drafting.tree import DraftTree
 from rest_lsp.healing import Healing
@@ -57,7 +57,7 @@ class TreeDrafter:
         if not left:
             return []
         alone = Occurrence(len(left), left, 1.0, NOWHERE)
-        typed = [Proposal("typed", [alone])]
+        typed = [Proposal(TYPED, [alone])]
         for source in self._sources:
             name, found = source.propose([*context, *left], self._max_depth)
             typed.append(Proposal(name, [_moved(o, left) for o in found if o.length > len(left)]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -18,15 +19,18 @@ from rest_lsp.drafting.tree import ROOT, DraftTree
 
 @dataclass(frozen=True)
 class Run:
-    """Rows of one unbranched stretch of a depth-first walk: they fill adjacent slots, so one copy writes them all."""
+    """Rows of one unbranched stretch of a depth-first walk: one copy writes their slots, start … stop - 1.
 
-    rows: Tensor
+    `picked` are the rows as an index, None when they are all rows in order.
+    """
+
+    rows: Sequence[int]
     start: int
-    ends: Sequence[int]
+    picked: Tensor | None
 
     @property
     def stop(self) -> int:
-        return self.start + len(self.ends)
+        return self.start + len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,14 @@ class TreeLayout:
         return cls(positions, [ROOT, *(parent + 1 for parent in tree.parents)], _runs(tree, positions))
 
     @property
+    def is_chain(self) -> bool:
+        """Whether no two rows compete for a slot."""
+        return len(self.runs) == 1
+
+    @cached_property
     def row_of_output(self) -> Tensor:
         """Inverse of the walk: where in the runs' concatenation the row stands."""
-        return torch.argsort(torch.cat([run.rows for run in self.runs]))
+        return torch.argsort(torch.tensor([row for run in self.runs for row in run.rows]))
 
 
 def pathwise(
@@ -62,16 +71,18 @@ def pathwise(
     cached_keys, cached_values = cache
     outputs: list[Tensor] = []
     for run in layout.runs:
-        cached_keys[:, run.start : run.stop] = keys[:, run.rows]
-        cached_values[:, run.start : run.stop] = values[:, run.rows]
-        for row, end in zip(run.rows.tolist(), run.ends, strict=True):
+        cached_keys[:, run.start : run.stop] = keys if run.picked is None else keys[:, run.picked]
+        cached_values[:, run.start : run.stop] = values if run.picked is None else values[:, run.picked]
+        for end, row in enumerate(run.rows, start=run.start + 1):
             outputs.append(
                 F.scaled_dot_product_attention(
                     queries[row, None], cached_keys[None, :, :end], cached_values[None, :, :end], scale=scale
                 )
             )
+    if len(outputs) == 1:
+        return outputs[0]
     joined = torch.cat(outputs)
-    return joined if len(layout.runs) == 1 else joined[layout.row_of_output]
+    return joined if layout.is_chain else joined[layout.row_of_output]
 
 
 def masked(
@@ -121,4 +132,4 @@ def _runs(tree: DraftTree, positions: Sequence[int]) -> list[Run]:
             walks[-1].append(row)
         else:
             walks.append([row])
-    return [Run(torch.tensor(rows), positions[rows[0]], [positions[row] + 1 for row in rows]) for rows in walks]
+    return [Run(rows, positions[rows[0]], None if len(walks) == 1 else torch.tensor(rows)) for rows in walks]

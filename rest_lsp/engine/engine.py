@@ -12,6 +12,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter
 from rest_lsp.engine.choice import DTYPES, Choice, Dtype, select_int8_engine
 from rest_lsp.engine.decode import Step, decode
+from rest_lsp.engine.huge_pages import use_huge_pages
 from rest_lsp.engine.kv_cache import KVCache
 from rest_lsp.engine.sampling import Sampling, pick
 from rest_lsp.engine.verifier import DecoderVerifier, PrefillReport
@@ -59,6 +60,8 @@ class Engine:
         where, kind = torch.device(device.value), DTYPES[number_format]
         capacity = min(KV_CAPACITY, packed.config.max_context)
         decoder = build_decoder(packed, device=where, dtype=kind, n_positions=capacity)
+        if where.type == "cpu":
+            use_huge_pages()
         cache = KVCache(packed.config, capacity, kind, where)
         info = EngineInfo(name, device.value, number_format, threads, decoder.n_bytes_per_token, cache.n_bytes)
         return cls(DecoderVerifier(decoder, cache, exact=where.type == "cpu"), info)

@@ -52,10 +52,13 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True)
 class _Verified:
+    """The last pass.  `keys` and `values` are those of all rows, `[n_layers, n_kv_heads, 1 + n_nodes, head_dim]`; None
+    for a chain, whose rows already stand in the slots where they belong."""
+
     root: int
     tree: DraftTree
-    keys: Tensor  # [n_layers, n_kv_heads, 1 + n_nodes, head_dim]
-    values: Tensor
+    keys: Tensor | None
+    values: Tensor | None
 
 
 class DecoderVerifier:
@@ -85,17 +88,15 @@ class DecoderVerifier:
         past, n = self.cache.length, 1 + len(tree)
         assert past + n <= self.cache.capacity, "the KV cache is full"
         layout = TreeLayout.of(tree, past)
-        keys = torch.empty_like(self.cache.keys[:, :, :n])
-        values = torch.empty_like(keys)
         attend = self._pathwise(layout) if self._exact else self._masked(tree_mask(layout, past), past)
-
-        def remember(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            keys[index], values[index] = k, v
-            return attend(index, q, k, v)
-
+        keys = values = None
+        if not layout.is_chain:
+            keys = torch.empty_like(self.cache.keys[:, :, :n])
+            values = torch.empty_like(keys)
+            attend = _remembering(attend, keys, values)
         tokens = torch.tensor([root, *tree.tokens], device=self._device)
         positions = torch.tensor(layout.positions, device=self._device)
-        hidden = self.decoder.forward(tokens, positions, remember)
+        hidden = self.decoder.forward(tokens, positions, attend)
         self._last = _Verified(root, tree, keys, values)
         return self.decoder.logits(hidden)
 
@@ -105,8 +106,9 @@ class DecoderVerifier:
         assert last is not None, "keep follows verify"
         parents = [ROOT, *path][: len(path)]
         assert [last.tree.parents[node] for node in path] == parents, "not a path from the root"
-        rows = torch.tensor([0, *(node + 1 for node in path)], device=self._device)
-        self.cache.write(self.cache.length, last.keys[:, :, rows], last.values[:, :, rows])
+        if last.keys is not None and last.values is not None:
+            rows = torch.tensor([0, *(node + 1 for node in path)], device=self._device)
+            self.cache.write(self.cache.length, last.keys[:, :, rows], last.values[:, :, rows])
         self.cache.extend([last.root, *(last.tree.tokens[node] for node in path)])
 
     def _prefill_chunk(self, tokens: Sequence[int]) -> None:
@@ -132,3 +134,11 @@ class DecoderVerifier:
             return masked(q, k, v, (cache.keys[index], cache.values[index]), mask, past, scale)
 
         return attend
+
+
+def _remembering(attend: Attend, keys: Tensor, values: Tensor) -> Attend:
+    def remember(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        keys[index], values[index] = k, v
+        return attend(index, q, k, v)
+
+    return remember

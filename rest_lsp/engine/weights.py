@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rest_lsp.engine.decoder import Decoder, DecoderLayer
-from rest_lsp.engine.linear import DenseLinear, Int8Linear, Linear, RowLinear
+from rest_lsp.engine.linear import DenseLinear, GuardedRows, Int8Linear, Linear, RowLinear
 from rest_lsp.engine.rope import RotaryTable
 from rest_lsp.models.packed import PackedModel
 
@@ -18,7 +18,7 @@ def build_decoder(packed: PackedModel, *, device: torch.device, dtype: torch.dty
     reader = _Reader(packed, device, dtype)
     embedding = reader.tensor("embed.weight")
     tied = packed.config.tied_head and not reader.has("head.weight")
-    return Decoder(
+    decoder = Decoder(
         packed.config,
         embedding=embedding,
         layers=[reader.layer(index) for index in range(packed.config.n_layers)],
@@ -27,11 +27,14 @@ def build_decoder(packed: PackedModel, *, device: torch.device, dtype: torch.dty
         rotary=RotaryTable.build(packed.config, n_positions, dtype, device),
         dtype=dtype,
     )
+    packed.forget_pages()
+    return decoder
 
 
 class _Reader:
     def __init__(self, packed: PackedModel, device: torch.device, dtype: torch.dtype) -> None:
         self._packed, self._device, self._dtype = packed, device, dtype
+        self._rows = GuardedRows()
 
     def has(self, name: str) -> bool:
         return name in self._packed.tensors
@@ -55,12 +58,12 @@ class _Reader:
     def linear(self, name: str) -> Linear:
         bias = self.optional(f"{name}.bias")
         if self.has(f"{name}.weight.scale"):
-            return Int8Linear(self.tensor(f"{name}.weight"), self.tensor(f"{name}.weight.scale"), bias)
+            return Int8Linear(self.tensor(f"{name}.weight"), self.tensor(f"{name}.weight.scale"), bias, self._rows)
         return self.dense(self.tensor(f"{name}.weight"), bias)
 
     def layer(self, index: int) -> DecoderLayer:
         prefix = f"layers.{index}"
-        return DecoderLayer(
+        layer = DecoderLayer(
             attention_norm=self.vector(f"{prefix}.attn_norm.weight"),
             qkv=self.linear(f"{prefix}.qkv"),
             query_norm=self.optional(f"{prefix}.q_norm.weight"),
@@ -70,3 +73,5 @@ class _Reader:
             gate_up=self.linear(f"{prefix}.gate_up"),
             down=self.linear(f"{prefix}.down"),
         )
+        self._packed.forget_pages()
+        return layer

@@ -10,9 +10,9 @@ import hashlib
 import json
 import mmap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,7 @@ class PackedModel:
     config: DecoderConfig
     form: WeightForm
     tensors: Mapping[str, TensorData]
+    mapping: mmap.mmap = field(repr=False)
 
     @property
     def tokenizer_path(self) -> Path:
@@ -63,7 +64,7 @@ class PackedModel:
             complete = json.loads((directory / COMPLETE).read_bytes())
             _check_small_files(directory, complete)
             config = DecoderConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
-            tensors = _map_tensors(directory / WEIGHTS, complete)
+            mapped = _map_tensors(directory / WEIGHTS, complete)
             if complete["form"] not in get_args(WeightForm):
                 raise ValueError(f"unknown weight form {complete['form']!r}")
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -72,7 +73,19 @@ class PackedModel:
                 f"Delete {directory} and start again; the model is then converted anew.",
             ) from error
         name = str(complete.get("name", directory.name))
-        return cls(directory=directory, name=name, config=config, form=complete["form"], tensors=tensors)
+        return cls(
+            directory=directory,
+            name=name,
+            config=config,
+            form=complete["form"],
+            tensors=mapped.tensors,
+            mapping=mapped.mapping,
+        )
+
+    def forget_pages(self) -> None:
+        """Give the memory of weights that were read back to the system; they are read again when touched."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self.mapping.madvise(mmap.MADV_DONTNEED)
 
     def verify(self) -> None:
         """Read all weights and compare their checksum (seconds).  Raises ModelError when it differs."""
@@ -119,7 +132,12 @@ def _check_small_files(directory: Path, complete: dict[str, Any]) -> None:
             raise ValueError(f"{name} has changed")
 
 
-def _map_tensors(weights: Path, complete: dict[str, Any]) -> dict[str, TensorData]:
+class _Mapped(NamedTuple):
+    mapping: mmap.mmap
+    tensors: dict[str, TensorData]
+
+
+def _map_tensors(weights: Path, complete: dict[str, Any]) -> _Mapped:
     if weights.stat().st_size != complete["weights_bytes"]:
         raise ValueError(f"{WEIGHTS} has {weights.stat().st_size} bytes instead of {complete['weights_bytes']}")
     header = header_of(weights)
@@ -135,4 +153,4 @@ def _map_tensors(weights: Path, complete: dict[str, Any]) -> dict[str, TensorDat
         start = 8 + len(header) + entry["data_offsets"][0]
         flat: npt.NDArray[Any] = np.frombuffer(mapped, dtype=STORAGE[dtype], count=count, offset=start)
         tensors[name] = TensorData(flat.reshape(entry["shape"]), dtype)
-    return tensors
+    return _Mapped(mapped, tensors)

@@ -15,7 +15,7 @@ from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.engine.decoder import silu_by_rows
 from rest_lsp.engine.engine import Engine
 from rest_lsp.engine.kv_cache import KVCache
-from rest_lsp.engine.linear import Int8Linear
+from rest_lsp.engine.linear import GuardedRows, Int8Linear
 from rest_lsp.engine.sampling import Sampling
 from rest_lsp.engine.verifier import DecoderVerifier
 from tests.engines import CPU_DTYPES, RandomDrafter, load_tiny, random_tree, run, tiny_engine
@@ -134,7 +134,9 @@ def test_an_int8_row_is_the_same_in_any_company(n_in: int, n_out: int, threads: 
     torch.backends.quantized.engine = "fbgemm"
     generator = torch.Generator().manual_seed(n_in)
     weight = torch.randint(-127, 128, (n_out, n_in), generator=generator).to(torch.int8)
-    linear = Int8Linear(weight, torch.rand(n_out, generator=generator) + 0.1, torch.randn(n_out, generator=generator))
+    linear = Int8Linear(
+        weight, torch.rand(n_out, generator=generator) + 0.1, torch.randn(n_out, generator=generator), GuardedRows()
+    )
     rows = torch.randn(65, n_in, generator=generator) * torch.logspace(-3, 3, 65)[:, None]
     alone = torch.cat([linear(row[None]) for row in rows])
     for n in (2, 3, 5, 8, 17, 33, 65):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rest_lsp.engine.choice import choose_form
-from rest_lsp.engine.linear import Int8Linear
+from rest_lsp.engine.linear import GuardedRows, Int8Linear
 
 PROBE = """
 import sys, warnings
@@ -48,6 +48,6 @@ def test_a_product_is_the_exact_sum_of_quantised_activations(pattern: str) -> No
     rows = steps.float() / 127.5
     rows[:, 0], steps[:, 0] = 1.0, 127
     factors = torch.logspace(-3, 3, 9)[:, None]
-    y = Int8Linear(weights.to(torch.int8), torch.ones(96), None)(rows * factors)
+    y = Int8Linear(weights.to(torch.int8), torch.ones(96), None, GuardedRows())(rows * factors)
     exact = steps.double() @ weights.double().T
     assert torch.equal((y.double() / factors * 127.5).round(), exact)
