@@ -28,11 +28,12 @@ def measure(holes: Iterable[Hole], complete: Mapping[Mode, Complete], *, repeat:
 
 def measure_hole(hole: Hole, complete: Mapping[Mode, Complete], *, repeat: int, first: Mode = "plain") -> Pair:
     """Both modes `repeat` times in turns, beginning with `first`; times are medians, tokens must always be the same."""
+    request = hole.request
     runs: dict[Mode, list[Run]] = {mode: [] for mode in MODES}
     order: Sequence[Mode] = MODES if first == "plain" else MODES[::-1]
     for _ in range(repeat):
         for mode in order:
-            runs[mode].append(run_of(hole, complete[mode](hole.request)))
+            runs[mode].append(run_of(hole, complete[mode](request)))
         order = order[::-1]
     expected = runs["plain"][0].tokens
     plain, rest = (merge_repeats(runs[mode], expected) for mode in MODES)

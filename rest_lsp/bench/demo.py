@@ -17,7 +17,7 @@ from rest_lsp.bench.cases import KINDS
 from rest_lsp.bench.holes import Hole, cut_hole
 from rest_lsp.bench.results import Pair, Run
 from rest_lsp.bench.selection import Selection, in_turns
-from rest_lsp.bench.session import Options, describe, warm_up_and_measure
+from rest_lsp.bench.session import Options, describe, floor_probe, warm_up_and_measure
 from rest_lsp.bench.setup import bench_settings, open_setup
 from rest_lsp.bench.table import print_report
 from rest_lsp.errors import RestLspError
@@ -46,17 +46,18 @@ def demonstrate(console: Console) -> bool:
     cases = in_turns(make_cases(root, seed=SEED, per_kind=PER_KIND), KINDS)
     selection = Selection(root, [cut_hole(root, case) for case in cases], "this repository", SEED)
     with open_setup(root, bench_settings(root, {}, nodes=None)) as setup:
-        setting = describe(setup, selection, Options(seed=SEED))
+        info, floor = setup.engine.info, floor_probe(setup)
         console.print(
-            f"{setting.model} ({setting.dtype} on {setting.device}, {setting.threads} threads) completes "
+            f"{info.model} ({info.dtype} on {info.device}, {info.threads} threads) completes "
             f"{len(cases)} holes, first alone, then with drafts from {setup.index.files} files "
             f"of {setup.index.tokens:,} tokens. The file with the hole is left out.",
             highlight=False,
         )
         pairs: list[Pair] = []
-        for number, pair in enumerate(warm_up_and_measure(setup, selection.holes, repeat=1), 1):
+        for number, pair in enumerate(warm_up_and_measure(setup, selection.holes, 1, floor), 1):
             pairs.append(pair)
             show(console, f"{number} of {len(cases)}", pair, selection.holes[number - 1])
+        setting = describe(setup, selection, Options(seed=SEED), floor)
     print_report(console, setting, pairs)
     return not any(pair.mismatch for pair in pairs)
 

@@ -6,7 +6,7 @@ Knows how many bytes those are, and how fast this machine reads; not how the mod
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from statistics import median
 
 import torch
 
@@ -14,47 +14,48 @@ SMALLEST_BUFFER = 64 * 2**20
 """Bytes: a smaller buffer would be read from a cache and not from memory."""
 
 
-@dataclass(frozen=True)
-class MemoryFloor:
-    """`bytes_per_token` read at `bandwidth_gb_s` (10^9 bytes per second)."""
+class FloorProbe:
+    """Streams a buffer as large as the weights through a reduction, now and then between the cases.
 
-    bytes_per_token: int
-    bandwidth_gb_s: float
+    Shared machines read at one speed now and at half of it a minute later: a floor measured once, at the best moment,
+    says nothing of the moments in which the model was measured.
+    """
+
+    def __init__(self, bytes_per_token: int, *, device: str, threads: int) -> None:
+        self._share = bytes_per_token / max(bytes_per_token, SMALLEST_BUFFER)
+        self._threads = threads
+        self._buffer = torch.ones(max(bytes_per_token, SMALLEST_BUFFER) // 8, dtype=torch.int64, device=device)
+        self._samples: list[float] = []
+
+    def sample(self) -> None:
+        """The quickest of several passes by two reductions; a twentieth of a second."""
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            views = (self._buffer, self._buffer.view(torch.float32)) * 2
+            self._samples.append(min(_milliseconds(view) for view in views))
+        finally:
+            torch.set_num_threads(n_threads)
 
     @property
     def ms(self) -> float:
-        """Milliseconds per token that no way of decoding one token at a time can beat."""
-        return self.bytes_per_token / (self.bandwidth_gb_s * 1e9) * 1e3
+        """Milliseconds per token, the median of all samples, that no way of decoding token by token can beat."""
+        if not self._samples:
+            self.sample()
+        return self._share * median(self._samples)
+
+    @property
+    def bandwidth_gb_s(self) -> float:
+        """10^9 bytes per second."""
+        return self._share * self._buffer.nbytes / self.ms / 1e6
 
 
-def measure_floor(bytes_per_token: int, *, device: str, threads: int) -> MemoryFloor:
-    """Takes about a second: the best of several passes of several reductions over a buffer as large as the weights."""
-    n_bytes = max(bytes_per_token, SMALLEST_BUFFER)
-    return MemoryFloor(bytes_per_token, read_bandwidth(n_bytes, device=device, threads=threads))
-
-
-def read_bandwidth(n_bytes: int, *, device: str, threads: int, passes: int = 5) -> float:
-    """10^9 bytes per second at which `threads` threads stream `n_bytes` through a reduction."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        buffer = torch.ones(n_bytes // 8, dtype=torch.int64, device=device)
-        best = min(
-            _seconds(view, maximum)
-            for _ in range(passes)
-            for view, maximum in ((buffer, False), (buffer.view(torch.float32), False), (buffer, True))
-        )
-    finally:
-        torch.set_num_threads(n_threads)
-    return buffer.nbytes / best / 1e9
-
-
-def _seconds(buffer: torch.Tensor, maximum: bool) -> float:
+def _milliseconds(buffer: torch.Tensor) -> float:
     _synchronise(buffer)
     begin = time.perf_counter()
-    buffer.max() if maximum else buffer.sum()
+    buffer.sum()
     _synchronise(buffer)
-    return time.perf_counter() - begin
+    return 1e3 * (time.perf_counter() - begin)
 
 
 def _synchronise(buffer: torch.Tensor) -> None:

@@ -132,11 +132,14 @@ class Setting:
 
 
 def merge_repeats(runs: Sequence[Run], expected: Sequence[int]) -> Run:
-    """One run that stands for all: median times, and the tokens of the first that is not as `expected`, if any."""
+    """One run that stands for all: median times, and the tokens of the first that is not as `expected`, if any.
+
+    Only the first run reads the whole prompt.
+    """
     shown = next((run for run in runs if run.tokens != tuple(expected)), runs[0])
     return replace(
         shown,
-        prefill_ms=median(run.prefill_ms for run in runs),
+        prefill_ms=runs[0].prefill_ms,
         decode_ms=median(run.decode_ms for run in runs),
         retrieval_ms=median(run.retrieval_ms for run in runs),
     )

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rest_lsp.bench.decode import measure, measure_hole
-from rest_lsp.bench.floor import measure_floor
+from rest_lsp.bench.floor import FloorProbe
 from rest_lsp.bench.holes import Hole
 from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.plot import check_plotting, write_plot
@@ -54,10 +54,11 @@ def run_decode(options: Options) -> bool:
     )
     console = Console(stderr=True)
     with open_setup(selection.workspace, settings) as setup:
-        setting = describe(setup, selection, options)
+        floor = floor_probe(setup)
         pairs = list(
-            tracked(warm_up_and_measure(setup, selection.holes, options.repeat), len(selection.holes), console)
+            tracked(warm_up_and_measure(setup, selection.holes, options.repeat, floor), len(selection.holes), console)
         )
+        setting = describe(setup, selection, options, floor)
     print_report(Console(), setting, pairs)
     if options.json:
         write_report(options.json, report_json(setting, pairs))
@@ -66,10 +67,15 @@ def run_decode(options: Options) -> bool:
     return not any(pair.mismatch for pair in pairs)
 
 
-def describe(setup: Setup, selection: Selection, options: Options) -> Setting:
-    """What runs where; measures the memory floor, a few seconds."""
+def floor_probe(setup: Setup) -> FloorProbe:
+    """Measures how fast the weights of this engine can be read."""
     info = setup.engine.info
-    floor = measure_floor(info.bytes_per_token, device=info.device, threads=info.threads)
+    return FloorProbe(info.bytes_per_token, device=info.device, threads=info.threads)
+
+
+def describe(setup: Setup, selection: Selection, options: Options, floor: FloorProbe) -> Setting:
+    """What ran where."""
+    info = setup.engine.info
     return Setting(
         workload=selection.label,
         model=info.model,
@@ -85,10 +91,12 @@ def describe(setup: Setup, selection: Selection, options: Options) -> Setting:
     )
 
 
-def warm_up_and_measure(setup: Setup, holes: Sequence[Hole], repeat: int) -> Iterator[Pair]:
+def warm_up_and_measure(setup: Setup, holes: Sequence[Hole], repeat: int, floor: FloorProbe) -> Iterator[Pair]:
     """The first hole is completed once before it counts: the first passes of a process are slower than all others."""
     measure_hole(holes[0], setup.complete, repeat=1)
-    yield from measure(holes, setup.complete, repeat=repeat)
+    for pair in measure(holes, setup.complete, repeat=repeat):
+        floor.sample()
+        yield pair
 
 
 def tracked(pairs: Iterable[Pair], total: int, console: Console) -> Iterator[Pair]:

@@ -72,10 +72,10 @@ def read_content(root: Path, path: str, rules: IndexRules) -> Content | Unreadab
 
 
 def indexable_text(data: bytes) -> str | Unreadable:
-    """The text to index; invalid UTF-8 is replaced, lines with secrets are emptied."""
+    """The text to index: invalid UTF-8 is replaced, lines with secrets are emptied, and lines end like a prompt's."""
     if b"\0" in data:
         return Unreadable("binary")
-    text = data.decode("utf-8-sig", "replace")
+    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
     verdict = content_verdict(text)
     return Unreadable(verdict) if verdict else without_secrets(text)
 

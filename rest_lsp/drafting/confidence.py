@@ -7,7 +7,7 @@ a share of 100 %, and wrong most of the time.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -43,6 +43,10 @@ class Confidence:
     nearby: float
     agreed: float
     typed: float
+
+    def shifted(self, log_odds: float) -> Confidence:
+        """The same with so much more confidence in everything."""
+        return replace(self, bias=self.bias + log_odds)
 
     def probability(self, evidence: Evidence) -> float:
         """Chance that the model writes the token, given that it wrote the path to it."""

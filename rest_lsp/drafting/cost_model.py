@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Protocol
 
 from rest_lsp.drafting.tree import DraftTree
@@ -63,41 +65,51 @@ class StepCost:
         return min(len(curve) for curve in self._curves) - 1
 
     def ms(self, n: int, past: int) -> float:
-        """T(n) behind `past` tokens; outside the measured contexts the nearest one counts."""
-        at = bisect_left(self._contexts, past)
-        if at == 0:
-            return self._curves[0][n]
-        if at == len(self._contexts):
-            return self._curves[-1][n]
+        """T(n) behind `past` tokens."""
+        return self.curve(past)[n]
+
+    def curve(self, past: int) -> Sequence[float]:
+        """T(n) for every n; above the measured contexts it goes on in a line, below them it stays."""
+        if past <= self._contexts[0] or len(self._contexts) == 1:
+            return self._curves[0]
+        at = min(bisect_left(self._contexts, past), len(self._contexts) - 1)
         low, high = self._contexts[at - 1], self._contexts[at]
         share = (past - low) / (high - low)
-        return (1 - share) * self._curves[at - 1][n] + share * self._curves[at][n]
+        return [a + max(0.0, b - a) * share for a, b in zip(self._curves[at - 1], self._curves[at], strict=False)]
 
 
 class MeasuredBudget:
     """Takes the n that maximises expected tokens per millisecond (as Sequoia, arXiv 2402.12374)."""
 
     def __init__(self, cost: StepCost, *, max_nodes: int) -> None:
-        self._cost = cost
         self._max_nodes = min(max_nodes, cost.max_tokens - 1)
+        self._curve_of = lru_cache(maxsize=256)(lambda bucket: cost.curve(bucket * _BUCKET))
+        self._cheapest = lru_cache(maxsize=256)(self._cheapest_share)
 
     def max_nodes(self) -> int:
         return self._max_nodes
 
     def min_probability(self, past: int) -> float:
-        """Even the cheapest further token must bring in what it costs."""
-        steps = (self._cost.ms(n + 1, past) - self._cost.ms(n, past) for n in range(1, self._max_nodes + 1))
-        return 0.5 * min(steps, default=0.0) / self._cost.ms(1, past)
+        """Even the cheapest further token must bring in what it costs, at the rate of plain decoding at least."""
+        return self._cheapest(past // _BUCKET)
 
     def cut(self, tree: DraftTree, past: int) -> DraftTree:
-        plain = self._cost.ms(1, past)
-        best, best_rate, expected = 0, MARGIN / plain, 1.0
+        curve = self._curve_of(past // _BUCKET)
+        best, best_rate, expected = 0, MARGIN / curve[1], 1.0
         for n, probability in enumerate(tree.path_probability[: self._max_nodes], start=1):
             expected += probability
-            rate = expected / self._cost.ms(1 + n, past)
+            rate = expected / curve[1 + n]
             if rate > best_rate:
                 best, best_rate = n, rate
         return tree.cut(best)
+
+    def _cheapest_share(self, bucket: int) -> float:
+        curve = self._curve_of(bucket)[1 : self._max_nodes + 2]
+        return min((b - a for a, b in pairwise(curve)), default=0.0) / curve[0]
+
+
+_BUCKET = 32
+"""Contexts that differ by less cost the same."""
 
 
 def _curve(points: Sequence[tuple[int, float]]) -> list[float]:

@@ -21,7 +21,7 @@ class DatastoreSource:
 
     name = "repository"
 
-    def __init__(self, datastore: Searchable, *, exclude: str | None, max_length: int = 16, limit: int = 48) -> None:
+    def __init__(self, datastore: Searchable, *, exclude: str | None, max_length: int = 16, limit: int = 32) -> None:
         self._datastore, self._exclude = datastore, exclude
         self._max_length, self._limit = max_length, limit
 

@@ -43,7 +43,7 @@ class DocumentSource:
         n_known: int,
         first_line: int = 0,
         cursor_line: int = 0,
-        limit: int = 32,
+        limit: int = 24,
     ) -> None:
         self._path, self._limit, self._n_known = path, limit, n_known
         self._first_line, self._cursor_line = first_line, cursor_line

@@ -33,11 +33,21 @@ class Limits:
 
 
 class Found(NamedTuple):
-    """An occurrence and the source that found it."""
+    """An occurrence with the source that found it; `blend` is its weight counted 2**length times."""
 
-    occurrence: Occurrence
+    tokens: tuple[int, ...]
+    length: int
+    weight: float
+    blend: float
     source: str
     nearby: bool
+    origin: Origin
+
+    @classmethod
+    def by(cls, source: str, occurrence: Occurrence, *, nearby: bool) -> Found:
+        length, tokens, weight, origin = occurrence
+        length = min(length, _LONGEST)
+        return cls(tokens, length, weight, weight * (1 << length), source, nearby, origin)
 
 
 @dataclass
@@ -62,7 +72,7 @@ def expand(
 ) -> DraftTree:
     """The best tree within `limits`.  Deterministic: ties go to the token that was found first."""
     found = [
-        Found(occurrence, proposal.source, proposal.source in nearby)
+        Found.by(proposal.source, occurrence, nearby=proposal.source in nearby)
         for proposal in proposals
         for occurrence in proposal.occurrences
         if occurrence.tokens
@@ -87,7 +97,7 @@ def expand(
 
 
 def _children_of(node: _Node, index: int, confidence: Confidence) -> Iterator[_Node]:
-    longer = [found for found in node.found if len(found.occurrence.tokens) > node.depth]
+    longer = [found for found in node.found if len(found.tokens) > node.depth]
     return _children(longer, index, node.depth, node.probability, node.healing, confidence)
 
 
@@ -97,12 +107,13 @@ def _children(
     """The tokens that `found` continue with at `depth`, each with its probability."""
     groups: dict[int, list[Found]] = {}
     for item in found:
-        groups.setdefault(item.occurrence.tokens[depth], []).append(item)
+        groups.setdefault(item.tokens[depth], []).append(item)
     if healing is not None:
         groups = {token: group for token, group in groups.items() if healing.allows(token)}
+        found = [item for group in groups.values() for item in group]
     if not groups:
         return
-    level = Level.of(groups.values())
+    level = Level.of(found)
     chances = {token: confidence.probability(gather(group, level, depth)) for token, group in groups.items()}
     scale = probability / max(1.0, sum(chances.values()))
     for token, group in groups.items():
@@ -118,34 +129,42 @@ class Level(NamedTuple):
     best_length: int
 
     @classmethod
-    def of(cls, groups: Iterable[Sequence[Found]]) -> Level:
+    def of(cls, found: Sequence[Found]) -> Level:
         agreeing = [0.0] * (_LONGEST + 1)
-        blended, best = 0.0, 0
-        for group in groups:
-            for found in group:
-                length, weight = found.occurrence.length, found.occurrence.weight
-                agreeing[min(length, _LONGEST)] += weight
-                blended += _blend(length, weight)
-                best = max(best, length)
-        for length in range(_LONGEST - 1, -1, -1):
-            agreeing[length] += agreeing[length + 1]
+        blended = 0.0
+        for _, length, weight, blend, _, _, _ in found:
+            agreeing[length] += weight
+            blended += blend
+        total, best = 0.0, 0
+        for length in range(_LONGEST, -1, -1):
+            if agreeing[length] and not best:
+                best = length
+            total += agreeing[length]
+            agreeing[length] = total
         return cls(agreeing, blended, best)
 
 
 def gather(group: Sequence[Found], level: Level, depth: int) -> Evidence:
     """Evidence for the token that `group` continues with, among all occurrences of its `level`."""
-    length = max(found.occurrence.length for found in group)
-    count = sum(found.occurrence.weight for found in group if found.occurrence.length >= length)
-    blended = sum(_blend(found.occurrence.length, found.occurrence.weight) for found in group)
-    sources = {found.source for found in group}
+    longest, count, blended, nearby, typed, agreed = 0, 0.0, 0.0, False, False, False
+    first = group[0].source
+    for _, length, weight, blend, source, near, _ in group:
+        if length > longest:
+            longest, count = length, 0.0
+        if length == longest:
+            count += weight
+        blended += blend
+        nearby |= near
+        typed |= source == TYPED
+        agreed |= source != first
     return Evidence(
-        length=length + depth,
+        length=longest + depth,
         best_length=level.best_length + depth,
-        share=count / level.agreeing[min(length, _LONGEST)],
+        share=count / level.agreeing[longest],
         blended=blended / level.blended,
-        nearby=any(found.nearby for found in group),
-        agreed=len(sources) > 1,
-        typed=TYPED in sources,
+        nearby=nearby,
+        agreed=agreed,
+        typed=typed,
     )
 
 
@@ -153,12 +172,8 @@ _LONGEST = 16
 """Matches that are longer count alike."""
 
 
-def _blend(length: int, weight: float) -> float:
-    return weight * (1 << min(length, _LONGEST))
-
-
 def _tree(nodes: Sequence[_Node]) -> DraftTree:
-    best = [max(node.found, key=lambda found: found.occurrence.length) for node in nodes]
+    best = [max(node.found, key=lambda found: found.length) for node in nodes]
     return DraftTree(
         tokens=[node.token for node in nodes],
         parents=[node.parent for node in nodes],
@@ -170,5 +185,5 @@ def _tree(nodes: Sequence[_Node]) -> DraftTree:
 
 
 def _place(found: Found, depth: int) -> Origin | None:
-    origin = found.occurrence.origin
+    origin = found.origin
     return None if origin is NOWHERE else origin._replace(offset=origin.offset + depth - 1)

@@ -10,10 +10,11 @@ from rest_lsp.drafting.document_source import DocumentSource
 from rest_lsp.drafting.expansion import NOWHERE, TYPED, Limits, expand
 from rest_lsp.drafting.source import DraftSource, Occurrence, Proposal
 from rest_lsp.drafting.tree import DraftTree
+from rest_lsp.drafting.trust import Trust
 from rest_lsp.healing import Healing
 
-MAX_DEPTH = 16
-"""Continuations that are longer are rare and cost time to read; REST takes 10 (arXiv 2311.08252 §4.1)."""
+MAX_DEPTH = 8
+"""A long sure chain that fails at its first token is the costliest mistake there is; REST takes 10 (its §4.1)."""
 
 NEARBY = frozenset({DocumentSource.name})
 
@@ -36,6 +37,7 @@ class TreeDrafter:
     ) -> None:
         self._sources, self._budget, self._confidence = sources, budget, confidence
         self._spelling, self._max_depth = tuple(spelling), max_depth
+        self._trust = Trust()
         self._n_known: int | None = None
 
     def draft(self, context: Sequence[int], past: int, healing: Healing | None) -> DraftTree:
@@ -45,11 +47,13 @@ class TreeDrafter:
         proposals = [source.propose(context, self._max_depth) for source in self._sources]
         if healing is not None:
             proposals += self._spelled(context)
-        tree = expand(proposals, nearby=NEARBY, healing=healing, confidence=self._confidence, limits=limits)
+        confidence = self._confidence.shifted(self._trust.log_odds)
+        tree = expand(proposals, nearby=NEARBY, healing=healing, confidence=confidence, limits=limits)
         return self._budget.cut(tree, past)
 
     def observe(self, tree: DraftTree, accepted: Sequence[int]) -> None:
-        """Nothing is learnt online yet: the prior is fitted offline."""
+        if len(tree):
+            self._trust.observe(sum(tree.path_probability), len(accepted))
 
     def _spelled(self, context: Sequence[int]) -> list[Proposal]:
         """The typed tokens that are left, each source's continuations behind them, and they alone."""

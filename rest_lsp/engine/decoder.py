@@ -109,7 +109,8 @@ class Decoder:
             return F.rms_norm(x, weight.shape, weight, self.config.norm_eps)
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         mean_square = norm.square_().mul_(1.0 / x.shape[-1])
-        return (x * mean_square.add_(self.config.norm_eps).rsqrt_()).mul_(weight)
+        scaled: Tensor = x * mean_square.add_(self.config.norm_eps).rsqrt_()
+        return scaled.mul_(weight)
 
     def _add(self, x: Tensor, branch: Tensor) -> Tensor:
         factor = self.config.residual_multiplier

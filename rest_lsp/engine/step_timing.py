@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from statistics import median
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.cost_model import StepCost
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.engine import MAX_TREE, Engine
 
-TOKENS = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65)
-CONTEXTS = (128, 1024)
-SLOWEST_WORTH_MEASURING = 6.0
-"""A pass that costs this many plain ones is never chosen; what is larger is not measured but continued in a line."""
+TOKENS = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, MAX_TREE + 1)
+CONTEXTS = (64, 640)
+ROUNDS = 5
+SLOWEST_WORTH_MEASURING = 4.0
+"""A pass that costs this many plain ones is hardly ever chosen; larger ones are taken to go on in proportion."""
+
+LIMIT_S = 4.0
+"""For each context.  A machine that is busy with something else measures little, and finds out little."""
 
 
 def measure_step_cost(
-    engine: Engine, *, contexts: Sequence[int] = CONTEXTS, tokens: Sequence[int] = TOKENS, rounds: int = 5
+    engine: Engine, *, contexts: Sequence[int] = CONTEXTS, tokens: Sequence[int] = TOKENS, limit_s: float = LIMIT_S
 ) -> StepCost:
-    """Medians of `rounds` passes for each size and context; empties the KV cache.  Some seconds on a CPU.
+    """The quickest of some passes for each size and context; empties the KV cache.  Some seconds on a CPU.
 
-    Sizes take turns, so that a slow moment of the machine does not bend the curve at one of them.
+    What disturbs a pass only ever makes it slower, so the quickest says most about the machine.  Sizes take turns.
     """
     measured = {}
     for context in contexts:
         engine.forget()
         engine.verifier.prefill([_token(engine, i) for i in range(context)], CancelToken())
-        measured[context] = _measure(engine, tokens, rounds)
+        measured[context] = _measure(engine, tokens, time.monotonic() + limit_s)
     engine.forget()
     return StepCost(measured)
 
@@ -47,27 +50,24 @@ def time_pass(engine: Engine, n: int) -> float:
     return 1e3 * (time.perf_counter() - start)
 
 
-def _measure(engine: Engine, tokens: Sequence[int], rounds: int) -> list[tuple[int, float]]:
+def _measure(engine: Engine, tokens: Sequence[int], deadline: float) -> list[tuple[int, float]]:
     time_pass(engine, 1)
-    plain = median(time_pass(engine, 1) for _ in range(3))
-    sizes = [n for n in tokens if n == 1 or time_pass(engine, n) <= SLOWEST_WORTH_MEASURING * plain]
-    times: dict[int, list[float]] = {n: [] for n in sizes}
-    for _ in range(rounds):
-        for n in sizes:
-            times[n].append(time_pass(engine, n))
-    points = [(n, median(times[n])) for n in sizes]
-    return _continued(points, max(tokens))
+    times = {1: time_pass(engine, 1)}
+    for n in tokens[1:]:
+        if time.monotonic() > deadline or max(times.values()) > SLOWEST_WORTH_MEASURING * times[1]:
+            break
+        times[n] = time_pass(engine, n)
+    for _ in range(ROUNDS - 1):
+        for n, quickest in times.items():
+            if time.monotonic() <= deadline:
+                times[n] = min(quickest, time_pass(engine, n))
+    return _continued(sorted(times.items()), max(tokens))
 
 
 def _continued(points: list[tuple[int, float]], last: int) -> list[tuple[int, float]]:
     n, ms = points[-1]
-    if n >= last or n == 1:
-        return points if n >= last else [*points, (last, last * ms)]
-    return [*points, (last, ms * last / n)]
+    return points if n == last else [*points, (last, ms * last / n)]
 
 
 def _token(engine: Engine, index: int) -> int:
     return (7919 * (index + 1)) % min(engine.config.vocab_size, 32000)
-
-
-assert max(TOKENS) == MAX_TREE + 1

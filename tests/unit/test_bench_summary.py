@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from rest_lsp.bench.cases import Case, Kind
-from rest_lsp.bench.floor import MemoryFloor, read_bandwidth
+from rest_lsp.bench.floor import FloorProbe
 from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.positions import Position
 from rest_lsp.bench.results import CostPoint, Pair, Run, Setting, merge_repeats
@@ -141,8 +141,12 @@ def test_the_table_shows_each_kind_and_names_what_differs() -> None:
 
 
 def test_the_floor_is_bytes_over_bandwidth() -> None:
-    assert MemoryFloor(bytes_per_token=494_000_000, bandwidth_gb_s=46.0).ms == pytest.approx(10.739, abs=1e-3)
-    assert 0.5 < read_bandwidth(8 * 2**20, device="cpu", threads=1, passes=2) < 10_000
+    small, large = (FloorProbe(n, device="cpu", threads=1) for n in (32 * 2**20, 64 * 2**20))
+    for probe in (small, large):
+        probe.sample()
+    assert large.ms == pytest.approx(64 * 2**20 / large.bandwidth_gb_s / 1e6)
+    assert small.ms == pytest.approx(32 * 2**20 / small.bandwidth_gb_s / 1e6)
+    assert 0.5 < small.bandwidth_gb_s < 10_000
 
 
 def test_this_machine_is_plain_data() -> None:
