@@ -16,7 +16,7 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## Complete real code with and without drafts: fetches a model (0.5 GB) once, indexes this repository
-	$(BIN)/python -m rest_lsp.bench.demo
+	$(BIN)/python -m rest_lsp bench demo
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest -m "not bench"

@@ -61,3 +61,19 @@ def decode(
     )  # fmt: skip
     if not run_decode(options):
         raise typer.Exit(1)
+
+
+@app.command()
+def demo() -> None:
+    """Complete code of this very repository, without and with drafts, and show each completion.
+
+    Names for each what it took and which files and lines its drafts came from; `make demo` runs it.
+
+        rest-lsp bench demo
+    """
+    from rich.console import Console
+
+    from rest_lsp.bench.demo import run_demo
+
+    if not run_demo(Console()):
+        raise typer.Exit(1)

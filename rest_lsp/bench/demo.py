@@ -1,11 +1,10 @@
 """The demonstration: real completions in this very repository, each without and with drafts, one after the other.
 
-Run it with `python -m rest_lsp.bench.demo`.  Knows what to show, not how it is measured.
+Knows what to show, not how it is measured.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -20,7 +19,6 @@ from rest_lsp.bench.selection import Selection, in_turns
 from rest_lsp.bench.session import Options, describe, floor_probe, warm_up_and_measure
 from rest_lsp.bench.setup import bench_settings, open_setup
 from rest_lsp.bench.table import print_report
-from rest_lsp.errors import RestLspError
 
 SEED = 1
 PER_KIND = 4
@@ -28,18 +26,7 @@ LINES_SHOWN = 3
 SOURCES_SHOWN = 3
 
 
-def main() -> int:
-    """0 when every completion is the same with and without drafts, 1 when one differs, 2 when it could not run."""
-    console = Console()
-    try:
-        return 0 if demonstrate(console) else 1
-    except RestLspError as error:
-        console.print(error.message, style="red", markup=False)
-        console.print(error.hint, markup=False)
-        return 2
-
-
-def demonstrate(console: Console) -> bool:
+def run_demo(console: Console) -> bool:
     """True when nothing differs."""
     root = repository()
     console.print(f"Loading the model and indexing {root} …", highlight=False, markup=False)
@@ -112,7 +99,3 @@ def provenance(run: Run) -> str:
 def counted(n: int, one: str, many: str = "") -> str:
     """`n` with its noun."""
     return f"{n} {one if n == 1 else many or one + 's'}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

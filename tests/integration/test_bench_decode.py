@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from rest_lsp.bench import decode as decode_module
@@ -21,7 +22,7 @@ from rest_lsp.bench.results import Run, SourceLine
 from rest_lsp.bench.setup import bench_settings, open_setup
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
 from rest_lsp.engine.choice import choose_form
-from rest_lsp.errors import RestLspError
+from rest_lsp.errors import ModelError, RestLspError
 from rest_lsp.models.convert import convert
 from tests.engines import SIZES
 from tests.fakes_models import RandomSource, tiny_config
@@ -208,7 +209,7 @@ def test_the_demonstration_shows_each_completion_and_the_table(
     monkeypatch.setenv("REST_LSP_MODEL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("REST_LSP_DEVICE", "cpu")
     monkeypatch.setenv("REST_LSP_DEVICE_DTYPE", "fp32")
-    assert demo.main() == 0
+    assert demo.run_demo(Console())
     shown = capsys.readouterr().out
     n_shown = shown.count("equal  ")
     assert n_shown >= 8
@@ -216,8 +217,8 @@ def test_the_demonstration_shows_each_completion_and_the_table(
     assert shown.count(" per pass") == n_shown
     assert "the same with and without drafts" in shown
     monkeypatch.setenv("REST_LSP_MODEL", "no-such-model")
-    assert demo.main() == 2
-    assert "no-such-model" in capsys.readouterr().out
+    with pytest.raises(ModelError, match="no-such-model"):
+        demo.run_demo(Console())
 
 
 def test_an_excerpt_and_its_provenance_in_words() -> None:
