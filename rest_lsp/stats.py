@@ -1,4 +1,4 @@
-"""How long each step of a completion took, how it ended, and a rolling summary.
+"""How long each step of a completion took, what drafting saved, and a rolling summary.
 
 Knows names and numbers, never code: nothing in here can leak what somebody types.  Standard library only.
 """
@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Literal, NamedTuple, get_args
 
-Span = Literal[
-    "snapshot", "supersede", "build_prompt", "prefill", "draft", "verify", "accept", "postprocess", "reply", "record"
-]
+Span = Literal["snapshot", "build_prompt", "prefill", "draft", "verify", "postprocess"]
 SPANS: tuple[Span, ...] = get_args(Span)
 
 
@@ -30,8 +28,8 @@ class CompletionStats:
 
     spans: dict[Span, float] = field(default_factory=dict)
     accept_counts: Counter[int] = field(default_factory=Counter)
-    outcome: str = ""
     drafted: int = 0
+    tokens: int = 0
 
     @contextmanager
     def span(self, name: Span) -> Iterator[None]:
@@ -46,9 +44,14 @@ class CompletionStats:
         """Add time that was measured elsewhere."""
         self.spans[name] = self.spans.get(name, 0.0) + ms
 
-    def forward(self, drafted: int, accepted: int) -> None:
-        """Count one forward pass that verified `drafted` tokens and took `accepted` of them."""
+    def forward(self, drafted: int, accepted: int, tokens: int) -> None:
+        """Count one forward pass that verified `drafted` tokens and yielded `tokens`, of which `accepted` were drafted.
+
+        `tokens` is one more than `accepted` but where a drafted token ended the completion: the model's own pick
+        behind it was never asked for.
+        """
         self.drafted += drafted
+        self.tokens += tokens
         self.accept_counts[accepted] += 1
 
     @property
@@ -58,11 +61,6 @@ class CompletionStats:
     @property
     def accepted(self) -> int:
         return sum(count * passes for count, passes in self.accept_counts.items())
-
-    @property
-    def tokens(self) -> int:
-        """Each forward pass yields the accepted drafts and one token of the model's own."""
-        return self.accepted + self.forwards
 
     @property
     def total_ms(self) -> float:
@@ -79,10 +77,9 @@ class SpanSummary(NamedTuple):
 
 @dataclass(frozen=True)
 class StatsSummary:
-    """The last completions together.  `outcomes` counts all since the start, the rest is over the rolling window."""
+    """The last completions together, those of the rolling window."""
 
     completions: int
-    outcomes: Mapping[str, int]
     spans: Mapping[str, SpanSummary]
     tokens: int
     forwards: int
@@ -102,7 +99,6 @@ class StatsSummary:
         """Plain data, rounded for people, steps in their order."""
         return {
             "completions": self.completions,
-            "outcomes": dict(self.outcomes),
             "tokens": self.tokens,
             "forwards": self.forwards,
             "tokens_per_forward": round(self.tokens_per_forward, 3),
@@ -116,28 +112,20 @@ class StatsLog:
 
     def __init__(self, window: int = 512) -> None:
         self._recent: deque[CompletionStats] = deque(maxlen=window)
-        self._outcomes: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def record(self, stats: CompletionStats) -> None:
         """Take a finished completion; it must not change any more."""
         with self._lock:
             self._recent.append(stats)
-            self._outcomes[stats.outcome] += 1
-
-    def last(self) -> CompletionStats | None:
-        """The completion recorded last, None before the first."""
-        with self._lock:
-            return self._recent[-1] if self._recent else None
 
     def summary(self) -> StatsSummary:
         """Everything in the window as it is now."""
         with self._lock:
-            recent, outcomes = list(self._recent), dict(self._outcomes)
+            recent = list(self._recent)
         times = {name: [stats.spans[name] for stats in recent if name in stats.spans] for name in SPANS}
         return StatsSummary(
-            completions=sum(outcomes.values()),
-            outcomes=outcomes,
+            completions=len(recent),
             spans={name: _summarise(values) for name, values in times.items() if values},
             tokens=sum(stats.tokens for stats in recent),
             forwards=sum(stats.forwards for stats in recent),

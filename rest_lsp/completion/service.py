@@ -36,7 +36,7 @@ DrafterFactory = Callable[[CompletionRequest, Prompt], Drafter]
 
 
 class CompletionService:
-    """Answers one request at a time, from one thread.  Every request is recorded in `stats`, whatever happened."""
+    """Answers one request at a time, from one thread.  Every request is measured in `stats`, whatever happened."""
 
     def __init__(
         self,
@@ -70,17 +70,12 @@ class CompletionService:
         """
         run = _Run(request)
         deadline = self._deadline(request.trigger)
-        outcome = Outcome.FAILED
         try:
-            result = self._complete(run, cancel, deadline)
-            outcome = result.outcome
+            return self._complete(run, cancel, deadline)
         except Cancelled:
-            outcome = Outcome.CANCELLED
-            result = run.without_text(outcome)
+            return run.without_text(Outcome.CANCELLED)
         finally:
-            run.stats.outcome = outcome.value
             self._stats.record(run.stats)
-        return result
 
     def _deadline(self, trigger: Trigger) -> float:
         options, is_automatic = self._options, trigger is Trigger.AUTOMATIC
@@ -152,15 +147,16 @@ class _Run:
         """Feed the tokens of one forward pass to `rules` until one says stop; what follows was never asked for."""
         self.stats.add("draft", step.draft_ms)
         self.stats.add("verify", step.verify_ms)
-        n_accepted = 0
+        n_taken = n_accepted = 0
         for token, origin, source in zip(step.tokens, step.origins, step.sources, strict=True):
             self.origins.append(origin)
+            n_taken += 1
             if source is not None:
                 n_accepted += 1
                 self.accepted_by[source] += 1
             if rules.feed(token) is not None:
                 break
-        self.stats.forward(step.drafted, n_accepted)
+        self.stats.forward(step.drafted, n_accepted, n_taken)
 
     def without_text(self, outcome: Outcome) -> CompletionResult:
         return CompletionResult("", self.request.offset, self.request.offset, outcome, spans=dict(self.stats.spans))

