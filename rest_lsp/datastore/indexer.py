@@ -39,7 +39,8 @@ class _Request:
     progress: ProgressCallback | None
     done: threading.Event = field(default_factory=threading.Event)
     report: RefreshReport | None = None
-    error: DatastoreError | None = None
+    error: Exception | None = None
+    """What refresh raises: a DatastoreError, or what the progress callback raised."""
 
 
 class Indexer:
@@ -70,16 +71,21 @@ class Indexer:
         return process.pid if process and process.poll() is None else None
 
     def refresh(self, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> RefreshReport:
-        """Ask for a comparison and wait.  Raises DatastoreError, or Cancelled (what was committed stays)."""
+        """Ask for a comparison and wait.  Raises DatastoreError, or Cancelled (what was committed stays).
+
+        What `progress` raises ends the refresh and is raised here.
+        """
         request = _Request(next(self._numbers), progress)
         with self._lock:
             self._requests[request.number] = request
-            self._send({"op": "refresh", "id": request.number})
+            try:
+                self._send({"op": "refresh", "id": request.number})
+            except BaseException:
+                del self._requests[request.number]
+                raise
         while not request.done.wait(CANCEL_LOOK_S if cancel else None):
             if cancel and cancel.is_cancelled:
-                with self._lock:
-                    self._requests.pop(request.number, None)
-                    self._send({"op": "cancel", "id": request.number})
+                self._give_up(request)
                 cancel.raise_if_cancelled()
         if request.error:
             raise request.error
@@ -104,16 +110,20 @@ class Indexer:
             self._reader.join(GOODBYE_S)
 
     def _send(self, message: Message) -> None:
-        """With the lock held.  A worker that has just died is noticed by the reader, which asks again."""
+        """With the lock held.  Raises DatastoreError when closed, OSError when no worker can be started."""
         if self._is_closed:
             raise DatastoreError("The index is closed.")
         if self._process is None:
             self._start()
-            return
-        assert self._process.stdin is not None, "the worker has a pipe"
-        with contextlib.suppress(OSError):
-            self._process.stdin.write(encode_message(message))
-            self._process.stdin.flush()
+        else:
+            _write(self._process, message)
+
+    def _give_up(self, request: _Request) -> None:
+        """Nobody waits for this one any more.  A worker is told, but none is started to be told."""
+        with self._lock:
+            self._requests.pop(request.number, None)
+            if self._process is not None:
+                _write(self._process, {"op": "cancel", "id": request.number})
 
     def _start(self) -> None:
         """With the lock held: start a worker and tell it all that is wanted."""
@@ -129,32 +139,34 @@ class Indexer:
         messages = [setup.to_json(), *({"op": "refresh", "id": number} for number in self._requests)]
         if self._wants_watching:
             messages.append({"op": "watch"})
-        assert process.stdin is not None, "the worker has a pipe"
-        with contextlib.suppress(OSError):
-            process.stdin.write(b"".join(map(encode_message, messages)))
-            process.stdin.flush()
+        _write(process, *messages)
         self._reader = threading.Thread(target=self._read, args=(process,), name="datastore", daemon=True)
         self._reader.start()
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None, "the worker has a pipe"
-        for line in process.stdout:
-            try:
-                message = decode_message(line)
-            except ValueError:
-                continue
-            self._take(message)
-        self._lost(process)
+        try:
+            for line in process.stdout:
+                try:
+                    message = decode_message(line)
+                except ValueError:
+                    continue
+                self._take(message)
+        except Exception:  # noqa: BLE001 - whoever waits must not wait for ever
+            _log.exception("The indexing process said something unexpected and is started again.")
+            process.kill()
+        finally:
+            self._lost(process)
 
     def _take(self, message: Message) -> None:
         request = self._requests.get(message.get("id", 0))
         event = message["event"]
         if event == "progress":
             if request and request.progress:
-                request.progress(IndexProgress(message["stage"], message["done"], message["total"]))
+                self._tell_progress(request, IndexProgress(message["stage"], message["done"], message["total"]))
             return
         if event not in ("report", "failed"):
-            self._handler(message)
+            self._pass_on(message)
             return
         self._crashes = 0
         if request is None:
@@ -166,6 +178,22 @@ class Indexer:
         self._requests.pop(request.number, None)
         request.done.set()
 
+    def _tell_progress(self, request: _Request, progress: IndexProgress) -> None:
+        assert request.progress is not None, "the caller has looked"
+        try:
+            request.progress(progress)
+        except Exception as error:  # noqa: BLE001 - raised again on the thread that waits
+            self._give_up(request)
+            request.error = error
+            request.done.set()
+
+    def _pass_on(self, message: Message) -> None:
+        """A handler that fails must not take the reader with it: others wait for what it reads next."""
+        try:
+            self._handler(message)
+        except Exception:  # noqa: BLE001 - the handler is somebody else's code
+            _log.exception("A message of the indexing process (%s) could not be handled.", message["event"])
+
     def _lost(self, process: subprocess.Popen[bytes]) -> None:
         """The worker has ended without being told to: start another, unless that keeps happening."""
         code = process.wait()
@@ -176,16 +204,26 @@ class Indexer:
             self._crashes = 1 if time.monotonic() - self._started_at > HEALTHY_S else self._crashes + 1
             if self._crashes < MAX_CRASHES:
                 _log.warning("The indexing process ended (exit code %s) and is started again.", code)
-                if self._requests or self._wants_watching:
-                    self._start()
-                return
+                if self._start_again():
+                    return
         error = DatastoreError(
-            f"The indexing process ended {MAX_CRASHES} times in a row (exit code {code}).",
+            f"The indexing process ended {self._crashes} times in a row (exit code {code}).",
             "Completions work with what is indexed so far; the log has the details.",
         )
-        self._handler({"event": "notice", "message": str(error)})
-        self._handler({"event": "watching", "value": False})
+        self._pass_on({"event": "notice", "message": str(error)})
+        self._pass_on({"event": "watching", "value": False})
         self._fail_all(error)
+
+    def _start_again(self) -> bool:
+        """With the lock held: False when the system gives no process for what is wanted."""
+        if not self._requests and not self._wants_watching:
+            return True
+        try:
+            self._start()
+        except OSError as error:
+            _log.warning("The indexing process cannot be started: %s", error)
+            return False
+        return True
 
     def _fail_all(self, error: DatastoreError) -> None:
         while self._requests:
@@ -198,6 +236,14 @@ def _environment() -> dict[str, str]:
     """One thread each for the libraries: the worker must leave the cores to the person at the keyboard."""
     threads = str(max(1, (os.cpu_count() or 1) // 2))
     return {**os.environ, "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "true"}
+
+
+def _write(process: subprocess.Popen[bytes], *messages: Message) -> None:
+    """A process that has just died is noticed by its reader, so that a broken pipe needs no answer here."""
+    assert process.stdin is not None, "the worker has a pipe"
+    with contextlib.suppress(OSError):
+        process.stdin.write(b"".join(map(encode_message, messages)))
+        process.stdin.flush()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
