@@ -27,6 +27,10 @@ class Outcome(Enum):
     FILTERED = "filtered"
     TOO_LARGE = "too_large"
     UNSUPPORTED = "unsupported"
+    NO_MODEL = "no_model"
+    DISABLED = "disabled"
+    UNREADABLE = "unreadable"
+    MENU = "menu"
     FAILED = "failed"
 
 

@@ -21,6 +21,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
+from rest_lsp.completion.request import Outcome
 from rest_lsp.config import Settings
 from rest_lsp.config_sources import Loaded
 from rest_lsp.server.buffers import BufferFeed
@@ -150,7 +151,9 @@ class RestLanguageServer(LanguageServer):
             self.command(name)(_as_function(run, drop_arguments=True))
 
     def _complete(self, params: types.InlineCompletionParams) -> Answer | Awaitable[Answer]:
-        session = self._keeper.session if self._status.enabled else None
+        if not self._status.enabled:
+            return self._completion.refuse(Outcome.DISABLED)
+        session = self._keeper.session
         service = session.service if session is not None else None
         return self._completion.complete(params, service, self.protocol.workspace, self._client_name)
 

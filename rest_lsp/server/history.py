@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from rest_lsp.completion.request import CompletionResult, Outcome
+from rest_lsp.completion.request import CompletionResult, Outcome, SourceUse
 
 log = logging.getLogger(__name__)
 
@@ -16,12 +16,25 @@ _KEPT = 200
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a result took and where it was drafted from; times in milliseconds."""
+
+    tokens: int
+    forwards: int
+    accepted: int
+    prefill_ms: float
+    decode_ms: float
+    retrieval_ms: float
+    sources: tuple[SourceUse, ...]
+
+
+@dataclass(frozen=True)
 class Record:
-    """One request; `result` is None when there was none."""
+    """One request; `cost` is None when the model was not asked."""
 
     outcome: Outcome
     wait_ms: float
-    result: CompletionResult | None
+    cost: Cost | None
 
 
 class History:
@@ -31,9 +44,10 @@ class History:
         self._outcomes: Counter[str] = Counter()
         self._records: deque[Record] = deque(maxlen=_KEPT)
 
-    def record(self, outcome: Outcome, wait_ms: float, result: CompletionResult | None) -> None:
+    def record(self, outcome: Outcome, wait_ms: float = 0.0, result: CompletionResult | None = None) -> None:
+        """Count one request; of the result only numbers and the places it was drafted from are kept."""
         self._outcomes[outcome.value] += 1
-        self._records.append(Record(outcome, wait_ms, result))
+        self._records.append(Record(outcome, wait_ms, _cost(result) if result is not None else None))
         if result is None:
             log.info("completion: %s after %.0f ms", outcome.value, wait_ms)
         else:
@@ -48,35 +62,47 @@ class History:
 
     def summary(self) -> dict[str, Any]:
         """Counts by outcome, waiting times, and what drafting saved."""
-        results = [record.result for record in self._records if record.result is not None and record.result.forwards]
-        tokens, forwards = sum(result.tokens for result in results), sum(result.forwards for result in results)
+        costs = [record.cost for record in self._records if record.cost is not None and record.cost.forwards]
+        tokens, forwards = sum(cost.tokens for cost in costs), sum(cost.forwards for cost in costs)
         return {
             "requests": sum(self._outcomes.values()),
             "outcomes": dict(self._outcomes),
             "tokens": tokens,
             "forwards": forwards,
-            "accepted": sum(result.accepted for result in results),
+            "accepted": sum(cost.accepted for cost in costs),
             "tokens_per_forward": round(tokens / forwards, 2) if forwards else None,
-            "median_wait_ms": self._median([record.wait_ms for record in self._records if record.result is not None]),
+            "median_wait_ms": self._median([record.wait_ms for record in self._records if record.cost is not None]),
         }
 
     def explain_last(self) -> dict[str, Any] | None:
         """Where the newest shown completion came from; None before the first."""
         for record in reversed(self._records):
-            if record.outcome is Outcome.RETURNED and record.result is not None:
-                result = record.result
+            if record.outcome is Outcome.RETURNED and record.cost is not None:
+                cost = record.cost
                 return {
-                    "tokens": result.tokens,
-                    "forwards": result.forwards,
-                    "accepted": result.accepted,
-                    "prefill_ms": round(result.prefill_ms, 1),
-                    "decode_ms": round(result.decode_ms, 1),
-                    "retrieval_ms": round(result.retrieval_ms, 1),
+                    "tokens": cost.tokens,
+                    "forwards": cost.forwards,
+                    "accepted": cost.accepted,
+                    "prefill_ms": round(cost.prefill_ms, 1),
+                    "decode_ms": round(cost.decode_ms, 1),
+                    "retrieval_ms": round(cost.retrieval_ms, 1),
                     "wait_ms": round(record.wait_ms, 1),
-                    "sources": [source._asdict() for source in result.sources],
+                    "sources": [source._asdict() for source in cost.sources],
                 }
         return None
 
     @staticmethod
     def _median(values: list[float]) -> float | None:
         return round(median(values), 1) if values else None
+
+
+def _cost(result: CompletionResult) -> Cost:
+    return Cost(
+        result.tokens,
+        result.forwards,
+        result.accepted,
+        result.prefill_ms,
+        result.decode_ms,
+        result.retrieval_ms,
+        result.sources,
+    )

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from lsprotocol import types
 
@@ -32,8 +33,20 @@ Answer: TypeAlias = "list[types.InlineCompletionItem] | None"
 _CLIENTS_THAT_ADD_LINE_ENDS = ("neovim",)
 
 
+@dataclass
+class _Attempt:
+    """What became of one request; one that is cancelled before it starts stays as it is."""
+
+    start_s: float
+    outcome: Outcome = Outcome.CANCELLED
+    result: CompletionResult | None = None
+
+
 class InlineCompletion:
-    """Answers one request after the other for each document; a newer one supersedes the older at once."""
+    """Answers one request after the other for each document; a newer one supersedes the older at once.
+
+    Every request leaves exactly one outcome in the history, also one that never reaches the model.
+    """
 
     def __init__(self, engine: Worker, files: Worker, history: History) -> None:
         self._engine = engine
@@ -52,17 +65,38 @@ class InlineCompletion:
         An open document is read here and not later: the next message may change it, and the position is of now.
         """
         if service is None:
-            return []
+            return self.refuse(Outcome.NO_MODEL)
         document = workspace.open_document(params.text_document.uri)
         if document is None:
-            return self._complete_unopened(params, service, workspace, client_name)
+            return self._attempt(
+                lambda attempt: self._complete_unopened(attempt, params, service, workspace, client_name)
+            )
         if _asks_for_other_version(params, document):
+            self._history.record(Outcome.STALE)
             return None
         request = _request(params, document, workspace.root)
-        return self._complete(params, service, document, request, workspace, client_name)
+        return self._attempt(
+            lambda attempt: self._complete(attempt, params, service, document, request, workspace, client_name)
+        )
+
+    def refuse(self, outcome: Outcome) -> list[types.InlineCompletionItem]:
+        """The answer to a request that is not even looked at, and why."""
+        self._history.record(outcome)
+        return []
+
+    def _attempt(self, work: Callable[[_Attempt], Coroutine[Any, Any, Answer]]) -> Awaitable[Answer]:
+        attempt = _Attempt(time.monotonic())
+        task = asyncio.ensure_future(_judged(work(attempt), attempt))
+        # A task that is cancelled before it starts runs no line of its own, but it does run this.
+        task.add_done_callback(lambda _: self._record(attempt))
+        return task
+
+    def _record(self, attempt: _Attempt) -> None:
+        self._history.record(attempt.outcome, 1000 * (time.monotonic() - attempt.start_s), attempt.result)
 
     async def _complete_unopened(
         self,
+        attempt: _Attempt,
         params: types.InlineCompletionParams,
         service: CompletionService,
         workspace: EditorWorkspace,
@@ -70,12 +104,14 @@ class InlineCompletion:
     ) -> Answer:
         document = await self._unopened(params.text_document.uri, workspace)
         if document is None:
+            attempt.outcome = Outcome.UNREADABLE
             return []
         request = _request(params, document, workspace.root)
-        return await self._complete(params, service, document, request, workspace, client_name)
+        return await self._complete(attempt, params, service, document, request, workspace, client_name)
 
     async def _complete(
         self,
+        attempt: _Attempt,
         params: types.InlineCompletionParams,
         service: CompletionService,
         document: Document,
@@ -84,35 +120,25 @@ class InlineCompletion:
         client_name: str,
     ) -> Answer:
         if request is None or "\0" in request.text:
+            attempt.outcome = Outcome.MENU if request is None else Outcome.UNSUPPORTED
             return []
-        result = await self._run(document.uri, service, request, document)
+        attempt.result = result = await self._run(document.uri, service, request, document)
         if result is None or document.version != request.version or _was_closed(document, workspace):
+            attempt.outcome = Outcome.STALE
             return None
-        return _items(params, document, result, client_name)
+        items = _items(params, document, result, client_name)
+        attempt.outcome = Outcome.EMPTY if result.outcome is Outcome.RETURNED and not items else result.outcome
+        return None if attempt.outcome in (Outcome.CANCELLED, Outcome.STALE) else items
 
     async def _run(
         self, uri: str, service: CompletionService, request: CompletionRequest, document: Document
     ) -> CompletionResult | None:
-        """The result; None when it was superseded."""
-        start_s = time.monotonic()
+        """None when the document has changed before its turn came.  Raises Cancelled when it is superseded."""
 
-        def work(cancel: CancelToken) -> CompletionResult:
-            if document.version != request.version:
-                raise Cancelled
-            return service.complete(request, cancel)
+        def work(cancel: CancelToken) -> CompletionResult | None:
+            return service.complete(request, cancel) if document.version == request.version else None
 
-        outcome, result = Outcome.FAILED, None
-        try:
-            result = await self._engine.post(uri, work)
-            outcome = result.outcome
-        except Cancelled:
-            outcome = Outcome.CANCELLED
-        except asyncio.CancelledError:
-            outcome = Outcome.CANCELLED
-            raise
-        finally:
-            self._history.record(outcome, 1000 * (time.monotonic() - start_s), result)
-        return None if outcome in (Outcome.CANCELLED, Outcome.STALE) else result
+        return await self._engine.post(uri, work)
 
     async def _unopened(self, uri: str, workspace: EditorWorkspace) -> Document | None:
         """A text file in the workspace that the editor has not opened, as it is on the disk."""
@@ -123,6 +149,16 @@ class InlineCompletion:
         if text is None:
             return None
         return Document(uri, text, version=None, language=None, codec=workspace.codec)
+
+
+async def _judged(work: Coroutine[Any, Any, Answer], attempt: _Attempt) -> Answer:
+    try:
+        return await work
+    except Cancelled:
+        return None
+    except Exception:
+        attempt.outcome = Outcome.FAILED
+        raise
 
 
 def _request(params: types.InlineCompletionParams, document: Document, root: Path | None) -> CompletionRequest | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.lsp_client import LspClient
+from tests.e2e.lsp_client import LspClient, completion_params
 
 URI = "file:///nowhere/a.py"
 
@@ -135,6 +136,42 @@ def test_lines_with_secrets_do_not_reach_the_datastore() -> None:
         client.open("untitled:a", f"x = 1\n{key}\ny = 2\n")
         seen = client.poll_status(lambda status: status["datastore"]["buffers"])
         assert seen["datastore"]["buffers"] == {"untitled:a": len("x = 1\n\ny = 2\n")}
+
+
+def test_every_request_leaves_one_outcome(tmp_path: Path) -> None:
+    opened = tmp_path / "open"
+    expected: Counter[str] = Counter()
+    with LspClient("--open-gate", str(opened)) as client:
+        client.initialize(tmp_path)
+
+        def outcome(name: str, answer: object, line: int, character: int, **extra: Any) -> None:
+            assert client.complete(URI, line, character, **extra) == answer
+            expected[name] += 1
+            assert run(client, "rest.stats")["outcomes"] == expected, name
+
+        client.open(URI, "word", version=4)
+        outcome("no_model", [], 0, 4)
+        opened.touch()
+        client.wait_for_state("ready")
+        outcome("stale", None, 0, 4, version=3)
+        run(client, "rest.toggle")
+        outcome("disabled", [], 0, 4)
+        run(client, "rest.toggle")
+        elsewhere = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}}
+        outcome("menu", [], 0, 4, selected={"range": elsewhere, "text": "w"})
+        client.change(URI, 5, {"text": "\0 word"})
+        outcome("unsupported", [], 0, 6)
+        client.close_document(URI)
+        outcome("unreadable", [], 0, 4)
+        client.open(URI, "slow")
+        request = client.post_completion(URI, 0, 4)
+        client.notify("$/cancelRequest", {"id": request})
+        client.answer(request)
+        expected["cancelled"] += 1
+        client.change(URI, 2, {"text": "fail"})
+        assert client.error("textDocument/inlineCompletion", completion_params(URI, 0, 4))["code"] == -32603
+        expected["failed"] += 1
+        assert run(client, "rest.stats")["outcomes"] == expected
 
 
 def test_commands() -> None:
