@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rest_lsp.datastore.format import HASH_BYTES
 from rest_lsp.datastore.rules import IndexRules, content_verdict
-from rest_lsp.datastore.secrets import without_secrets
+from rest_lsp.datastore.secrets import SECRETS_VERSION, without_secrets
 
 READ_TRIES = 3
 
@@ -37,7 +37,8 @@ class Content(NamedTuple):
 
     @property
     def content_hash(self) -> bytes:
-        return hashlib.blake2b(self.data, digest_size=HASH_BYTES).digest()
+        """Names what is indexed of the content: rules that remove more or less make another hash."""
+        return hashlib.blake2b(self.data, digest_size=HASH_BYTES, person=b"secrets %d" % SECRETS_VERSION).digest()
 
 
 def stamp_of(root: Path, path: str, rules: IndexRules) -> FileStamp | Unreadable:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from rest_lsp.datastore.secrets import SECRETS_VERSION
 from rest_lsp.datastore.source_file import FileStamp
 
 RACY_NS = 2_000_000_000
@@ -29,13 +30,13 @@ class Remembered(NamedTuple):
 
 
 class StatCache:
-    """Rows are valid under one key, which stands for the rules; another key starts empty.  Never raises."""
+    """Rows are valid under one key, which stands for the rules; another key, or other rules for secrets, start empty.  Never raises."""
 
     def __init__(self, path: Path | None, key: str) -> None:
         """`path` None keeps everything in memory."""
         self._rows: dict[str, Remembered] = {}
         self._path = path
-        self._key = key
+        self._key = f"{key}, secrets {SECRETS_VERSION}"
         self._database = self._open()
 
     def get(self, path: str, stamp: FileStamp) -> Remembered | None:

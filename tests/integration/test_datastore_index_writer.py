@@ -336,3 +336,21 @@ def test_an_urgent_file_is_handled_between_batches(make: Callable[..., Index]) -
 
     assert index.writer.refresh(between_batches=between).files == 41
     assert seen == [True]
+
+
+def test_other_rules_for_secrets_read_indexed_files_again(
+    make: Callable[..., Index], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "POSTGRES_PASSWORD: s3cr3tpasswordvalue12345\n"
+    with monkeypatch.context() as old:
+        for module in ("source_file", "stat_cache"):
+            old.setattr(f"rest_lsp.datastore.{module}.SECRETS_VERSION", 1)
+        old.setattr("rest_lsp.datastore.source_file.without_secrets", lambda text: text)
+        index = make({"compose.yaml": "name: web\n" + line})
+        index.writer.refresh()
+        assert line in index.texts()["compose.yaml"]
+        index.reopen()
+        assert index.writer.refresh().tokenised == 0, "the same rules read nothing again"
+    index.reopen()
+    assert index.writer.refresh().tokenised == 1
+    assert index.texts() == {"compose.yaml": "name: web\n\n"}

@@ -82,6 +82,23 @@ def test_a_line_with_a_secret_is_emptied(secret: str, end: str) -> None:
     assert without_secrets(f"x = {secret}\nafter\n") == "\nafter\n"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "POSTGRES_PASSWORD: s3cr3tpasswordvalue12345",
+        "  - DB_PASSWORD=9f86d081884c7d659a2feaa0c55ad015",
+        "export API_KEY=abcdefghij0123456789",
+        "spring.datasource.password = Zx81Qw72Er63Ty54Ui45Op36",
+        "auth_token=0123456789abcdef0123456789abcdef  # rotate me",
+        "smtp_secret: QWxhZGRpbjpvcGVuIHNlc2FtZS9BbGFkZGlu/b3BlbiBzZXNhbWU0NDQ=",
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
+def test_values_without_quotes_are_secrets_too(line: str, end: str) -> None:
+    assert without_secrets(f"{line}{end}") == end
+    assert without_secrets(f"name: web\n{line}{end}") == f"name: web\n{end}"
+
+
 def test_a_private_key_goes_as_a_whole_and_lines_keep_their_numbers() -> None:
     begin, end = (f"-----{word} RSA PRIVATE KEY-----\n" for word in ("BEGIN", "END"))
     text = "a = 1\n" + begin + KEY_BODY + end + "b = 2\n"
@@ -93,6 +110,14 @@ def test_a_private_key_goes_as_a_whole_and_lines_keep_their_numbers() -> None:
     "line",
     [
         "password = os.environ['PASSWORD']\n",
+        "password = get_password()\n",
+        "secret = token_v2_from_the_vault_of_2024\n",
+        "api_key = settings.production_api_key_2\n",
+        "    password: str = Field(min_length=20)\n",
+        "    api_key=first_api_key_of_account12,\n",
+        "secretName: my-application-tls-2024-prod\n",
+        "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD_2}\n",
+        "api_key: Optional[ApiKeyOfTheService2] = None\n",
         'token = "your-token-goes-here-please"\n',
         "url = 'https://user:{password}@example.org/'\n",
         "task-risk-sk-assessment = 3\n",
