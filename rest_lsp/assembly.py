@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.service import CompletionService
-from rest_lsp.config import Settings
+from rest_lsp.config import CompletionOptions, Settings
 from rest_lsp.datastore.datastore import Datastore
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.cost_model import Budget, FixedBudget, MeasuredBudget, StepCost
@@ -24,15 +25,19 @@ from rest_lsp.drafting.drafter import Drafter, NoDrafter
 from rest_lsp.drafting.source import DraftSource
 from rest_lsp.drafting.tree_drafter import TreeDrafter
 from rest_lsp.engine.choice import choose_device, choose_dtype, choose_form, choose_threads
-from rest_lsp.engine.engine import Engine
+from rest_lsp.engine.engine import MAX_TREE, Engine
 from rest_lsp.engine.sampling import Sampling
-from rest_lsp.engine.step_timing import measure_step_cost
+from rest_lsp.engine.step_timing import machine_key, measure_step_cost
+from rest_lsp.errors import ConfigError
 from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.stats import StatsLog
 from rest_lsp.tokenizer import Tokenizer
 from rest_lsp.workspace import model_name, model_store, open_datastore
 
 log = logging.getLogger(__name__)
+
+SHORTEST_PROMPT = 64
+"""Tokens without which there is nothing to go by."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,14 @@ class LoadedModel:
 
 
 class Drafting:
-    """Makes the drafter of each request, and knows where its drafts were read."""
+    """Makes the drafter of each request, and knows where its drafts were read.
+
+    `encoder` remembers documents by parts; whoever encodes a document when it is opened saves a request the time.
+    """
 
     def __init__(self, settings: Settings, tokenizer: Tokenizer, datastore: Datastore | None, budget: Budget) -> None:
         self._options, self._tokenizer, self._datastore, self._budget = settings.drafting, tokenizer, datastore, budget
-        self._encoder = DocumentEncoder(tokenizer.encode)
+        self.encoder = DocumentEncoder(tokenizer.encode)
         self._document: DocumentSource | None = None
 
     def __call__(self, request: CompletionRequest, prompt: Prompt) -> Drafter:
@@ -69,37 +77,37 @@ class Drafting:
     def line_of(self, origin: Origin) -> int | None:
         """The zero-based line of a draft's origin, None when that text has gone."""
         if origin.generation == LIVE:
-            return self._document.line_of(origin, self._tokenizer.decode) if self._document else None
-        return self._datastore.line_of(origin, self._tokenizer.decode) if self._datastore else None
+            return self._document.line_of(origin, self._tokenizer.count_newlines) if self._document else None
+        return self._datastore.line_of(origin, self._tokenizer.count_newlines) if self._datastore else None
 
     def _live_document(self, request: CompletionRequest, prompt: Prompt) -> DocumentSource:
         before = request.text[: request.offset].replace("\r\n", "\n")
         after = request.text[request.offset :].replace("\r\n", "\n")
         typed = len(self._tokenizer.decode(prompt.middle_ids)) + len(prompt.pending.decode(errors="replace"))
         earlier = before[: max(0, len(before) - typed)]
-        ids = [*self._encoder.before(earlier), *prompt.middle_ids]
+        ids = [*self.encoder.before(earlier), *prompt.middle_ids]
         return DocumentSource(
             request.path or "",
             ids,
-            self._encoder.after(after),
+            self.encoder.after(after),
             n_known=len(prompt.context_ids),
-            first_line=self._encoder.first_line(earlier),
+            first_line=self.encoder.first_line(earlier),
             cursor_line=before.count("\n"),
         )
 
 
 @dataclass(frozen=True)
 class Session:
-    """A loaded model and the datastore of one workspace, ready to complete."""
+    """A loaded model and the datastore of one workspace, ready to complete.
+
+    `tokenizer` encodes open documents, for the datastore and so that the next request finds them encoded.
+    """
 
     service: CompletionService
     model: LoadedModel
     datastore: Datastore | None
     stats: StatsLog
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        return self.model.tokenizer
+    tokenizer: DocumentEncoder
 
     def status(self) -> dict[str, Any]:
         """Plain data about what runs, for people."""
@@ -121,7 +129,8 @@ def open_session(settings: Settings, workspace: Path | None, progress: Progress 
     try:
         stats = StatsLog()
         drafting = Drafting(settings, model.tokenizer, datastore, choose_budget(settings, model.engine, progress))
-        return Session(build_service(settings, model, drafting, stats), model, datastore, stats)
+        service = build_service(settings, model, drafting, stats)
+        return Session(service, model, datastore, stats, drafting.encoder)
     except BaseException:
         if datastore is not None:
             datastore.close()
@@ -137,17 +146,40 @@ def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
     packed = model_store(settings, progress).open(name, choose_form(dtype.value))
     progress(ProgressEvent("load", 0, 1, "models"))
     tokenizer = Tokenizer.from_file(packed.tokenizer_path)
-    engine = Engine.load(packed, name=name, device=device, dtype=dtype, threads=int(threads.value))
+    engine = Engine.load(
+        packed, name=name, device=device, dtype=dtype, threads=int(threads.value), capacity=wanted_capacity(settings)
+    )
     progress(ProgressEvent("load", 1, 1, "models"))
     reasons = {"device": device.reason, "dtype": dtype.reason, "threads": threads.reason}
     return LoadedModel(engine, tokenizer, packed.tokenizer_path, reasons)
+
+
+def wanted_capacity(settings: Settings) -> int:
+    """Tokens of the longest prompt, the longest completion and the largest draft tree together."""
+    options = settings.completion
+    return options.prompt_tokens + max(options.max_tokens_single, options.max_tokens_multi) + MAX_TREE
+
+
+def fitted(settings: Settings, engine: Engine) -> CompletionOptions:
+    """The completion options with a shorter prompt where the model sees less than they ask for."""
+    options, missing = settings.completion, wanted_capacity(settings) - engine.capacity
+    if missing <= 0:
+        return options
+    shorter = options.prompt_tokens - missing
+    if shorter < SHORTEST_PROMPT:
+        raise ConfigError(
+            f"The model sees only {engine.capacity} tokens, too few for completion.max_tokens_multi.",
+            "Lower completion.max_tokens_multi, or choose another model.",
+        )
+    log.warning("The model sees %d tokens; prompts are cut to %d.", engine.capacity, shorter)
+    return options.model_copy(update={"prompt_tokens": shorter})
 
 
 def build_service(
     settings: Settings, model: LoadedModel, drafting: Drafting, stats: StatsLog | None = None
 ) -> CompletionService:
     """A service on a loaded model; several may share one, taking turns."""
-    options = settings.completion
+    options = fitted(settings, model.engine)
     return CompletionService(
         model.engine,
         model.tokenizer,
@@ -171,7 +203,7 @@ def choose_budget(settings: Settings, engine: Engine, progress: Progress = silen
 def known_step_cost(settings: Settings, engine: Engine, progress: Progress = silent) -> StepCost:
     """T(n) of this model on this machine: from the cache folder, or measured now and kept there."""
     info = engine.info
-    key = re.sub(r"[^\w.-]+", "_", f"{info.model}-{info.device}-{info.dtype}-{info.threads}")
+    key = re.sub(r"[^\w.-]+", "_", f"{info.model}-{info.device}-{info.dtype}-{info.threads}-{machine_key()}")
     path = settings.model.cache_dir / "costs" / f"{key}.json"
     return _read_cost(path) or _measured(engine, path, progress)
 
@@ -180,7 +212,7 @@ def _read_cost(path: Path) -> StepCost | None:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         return StepCost({int(context): points for context, points in kept["ms"].items()})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
 
 
@@ -189,7 +221,9 @@ def _measured(engine: Engine, path: Path, progress: Progress) -> StepCost:
     cost = measure_step_cost(engine)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"ms": cost.measured}), encoding="utf-8")
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps({"ms": cost.measured}), encoding="utf-8")
+        unfinished.replace(path)
     except OSError as error:
         log.warning(
             "The measured costs cannot be kept in %s (%s); they are measured anew next time.", path, error.strerror

@@ -74,6 +74,10 @@ class Tokenizer:
         spellings = self._spellings
         return b"".join([spellings[token] for token in ids if token < self.vocab_size]).decode("utf-8", "replace")
 
+    def count_newlines(self, ids: npt.NDArray[np.integer]) -> int:
+        """Line ends in the text of `ids`, without spelling it out; some microseconds for a thousand tokens."""
+        return int(self._newlines[ids].sum())
+
     def token_bytes(self, token: int) -> bytes:
         """The bytes that one token stands for; empty for control ids and for ids beyond the vocabulary."""
         return self._spellings[token] if token < self.vocab_size else b""
@@ -86,6 +90,10 @@ class Tokenizer:
     def sorted_vocabulary(self) -> SortedVocabulary:
         """The vocabulary in byte order, built on first use."""
         return SortedVocabulary(self._spellings)
+
+    @cached_property
+    def _newlines(self) -> npt.NDArray[np.int64]:
+        return np.array([spelling.count(b"\n") for spelling in self._spellings])
 
     @cached_property
     def _spellings(self) -> list[bytes]:

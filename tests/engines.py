@@ -22,19 +22,21 @@ SIZES: dict[str, Any] = {"hidden_size": 64, "head_dim": 16, "ffn_size": 176, "ma
 CPU_DTYPES = ("int8", "fp32", "bf16")
 
 
-def tiny_engine(folder: Path, dtype: str, *, threads: int = 2, **changes: Any) -> Engine:
+def tiny_engine(folder: Path, dtype: str, *, threads: int = 2, capacity: int = 512, **changes: Any) -> Engine:
     """Random weights for `changes` of the usual tiny configuration, packed in `folder`, on the CPU."""
     source = RandomSource(tiny_config(**{**SIZES, **changes}))
     for name, tensor in source.tensors.items():
         if tensor.ndim == 2:
             source.tensors[name] = tensor * (3.0 / tensor.shape[1] ** 0.5)
     convert(source, folder / dtype, form=choose_form(dtype), name="tiny")
-    return load_tiny(folder / dtype, dtype, threads=threads)
+    return load_tiny(folder / dtype, dtype, threads=threads, capacity=capacity)
 
 
-def load_tiny(folder: Path, dtype: str, *, threads: int = 2) -> Engine:
+def load_tiny(folder: Path, dtype: str, *, threads: int = 2, capacity: int = 512) -> Engine:
     packed = PackedModel.open(folder)
-    return Engine.load(packed, name="tiny", device=Choice("cpu", ""), dtype=Choice(dtype, ""), threads=threads)
+    return Engine.load(
+        packed, name="tiny", device=Choice("cpu", ""), dtype=Choice(dtype, ""), threads=threads, capacity=capacity
+    )
 
 
 def run(

@@ -10,6 +10,8 @@ from statistics import median
 
 import torch
 
+from rest_lsp.engine.huge_pages import use_huge_pages
+
 SMALLEST_BUFFER = 64 * 2**20
 """Bytes: a smaller buffer would be read from a cache and not from memory."""
 
@@ -26,6 +28,8 @@ class FloorProbe:
         self._threads = threads
         self._buffer = torch.ones(max(bytes_per_token, SMALLEST_BUFFER) // 8, dtype=torch.int64, device=device)
         self._samples: list[float] = []
+        if device == "cpu":
+            use_huge_pages()
 
     def sample(self) -> None:
         """The quickest of several passes by two reductions; a twentieth of a second."""

@@ -18,6 +18,7 @@ from rest_lsp.completion.service import CompletionService
 from rest_lsp.config import Settings
 from rest_lsp.datastore.datastore import Datastore, DatastoreStatus
 from rest_lsp.drafting.cost_model import StepCost
+from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.engine.engine import Engine
 from rest_lsp.models.progress import Progress, ProgressEvent
 from rest_lsp.workspace import open_datastore
@@ -78,18 +79,16 @@ def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress:
     budget = choose_budget(settings, model.engine, progress)
     undrafted = settings.model_copy(update={"drafting": settings.drafting.model_copy(update={"enabled": False})})
     chosen: dict[Mode, Settings] = {"plain": undrafted, "rest": settings}
-    complete: dict[Mode, Complete] = {
-        mode: from_nothing(
-            build_service(options, model, Drafting(options, model.tokenizer, datastore, budget)), model.engine
-        )
-        for mode, options in chosen.items()
-    }
+    complete: dict[Mode, Complete] = {}
+    for mode, options in chosen.items():
+        drafting = Drafting(options, model.tokenizer, datastore, budget)
+        complete[mode] = from_nothing(build_service(options, model, drafting), model.engine, drafting.encoder)
     curve = cost_curve(known_step_cost(settings, model.engine, progress))
     return Setup(model.engine, datastore.status(), curve, complete)
 
 
-def from_nothing(service: CompletionService, engine: Engine) -> Complete:
-    """`service.complete` with an empty KV cache.
+def from_nothing(service: CompletionService, engine: Engine, encoder: DocumentEncoder) -> Complete:
+    """`service.complete` with an empty KV cache, on a document that is open: servers encode those as they are opened.
 
     When a request is repeated, the prompt stays in the cache: it was read by the same routine, and only decoding is
     measured again.
@@ -100,6 +99,7 @@ def from_nothing(service: CompletionService, engine: Engine) -> Complete:
         nonlocal last
         if request is not last:
             engine.forget()
+            encoder.encode(request.text)
         last = request
         return service.complete(request, CancelToken())
 

@@ -109,10 +109,12 @@ class CompletionService:
 
     def _generate(self, run: _Run, prompt: Prompt, rules: StopRules, cancel: CancelToken, deadline: float) -> None:
         """Decode until a stop rule says done or the time is up; how tokens are grouped in steps makes no difference."""
+        with run.stats.span("draft"):
+            drafter = self._drafter_factory(run.request, prompt)
         steps = self._engine.generate(
             prompt.ids,
             context=prompt.context_ids,
-            drafter=self._drafter_factory(run.request, prompt),
+            drafter=drafter,
             sampling=self._sampling,
             healing=prompt.healing,
             cancel=cancel,

@@ -19,7 +19,7 @@ from rest_lsp.datastore.generation import Generation, open_newest, open_segments
 from rest_lsp.datastore.hot import HotBuffers
 from rest_lsp.datastore.indexer import Indexer
 from rest_lsp.datastore.manifest import Manifest
-from rest_lsp.datastore.occurrence import Occurrence, Origin
+from rest_lsp.datastore.occurrence import CountNewlines, Occurrence, Origin
 from rest_lsp.datastore.protocol import Message, WorkerSetup, unpack_segments
 from rest_lsp.datastore.reports import DatastoreStatus, IndexProgress, ProgressCallback, RefreshReport
 from rest_lsp.datastore.rules import IndexRules
@@ -153,10 +153,10 @@ class Datastore:
             time_limit_ms=time_limit_ms,
         )
 
-    def line_of(self, origin: Origin, decode: Callable[[Sequence[int]], str]) -> int | None:
+    def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int | None:
         """The zero-based line of a place; None when that version of the document has gone."""
         ids = self._snapshot.document_ids(origin)
-        return None if ids is None else decode(ids[: origin.offset].tolist()).count("\n")
+        return None if ids is None else count_newlines(ids[: origin.offset])
 
     def status(self) -> DatastoreStatus:
         """The state now; cheap."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+CountNewlines = Callable[[npt.NDArray[np.integer]], int]
+"""How many line ends the text of some token ids has."""
 
 
 class Origin(NamedTuple):

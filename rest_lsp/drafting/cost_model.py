@@ -52,7 +52,7 @@ class StepCost:
 
     def __init__(self, measured: Mapping[int, Sequence[tuple[int, float]]]) -> None:
         """`measured` maps a context length to (tokens in the pass, ms) in ascending order of tokens, beginning at 1."""
-        if not measured or any(not points or points[0][0] != 1 for points in measured.values()):
+        if not measured or any(not points or points[0][0] != 1 or points[0][1] <= 0 for points in measured.values()):
             raise ValueError("The cost of a pass over one token must be known.")
         self.measured = {
             context: tuple((int(n), float(ms)) for n, ms in measured[context]) for context in sorted(measured)

@@ -22,9 +22,13 @@ class DocumentEncoder:
     def __init__(self, encode: Callable[[str], Sequence[int]]) -> None:
         self._encode_part = lru_cache(maxsize=_REMEMBERED_PARTS)(lambda part: tuple(encode(part)))
 
+    def encode(self, text: str) -> list[int]:
+        """Ids of the whole of `text`."""
+        return [token for part in _DIVISION.split(text) if part for token in self._encode_part(part)]
+
     def before(self, text: str) -> list[int]:
         """Ids of the last part of `text`."""
-        return self._encode(text[-MAX_CHARACTERS:])
+        return self.encode(text[-MAX_CHARACTERS:])
 
     def first_line(self, text: str) -> int:
         """Lines of `text` that `before` leaves out."""
@@ -32,7 +36,4 @@ class DocumentEncoder:
 
     def after(self, text: str) -> list[int]:
         """Ids of the first part of `text`."""
-        return self._encode(text[:MAX_CHARACTERS])
-
-    def _encode(self, text: str) -> list[int]:
-        return [token for part in _DIVISION.split(text) if part for token in self._encode_part(part)]
+        return self.encode(text[:MAX_CHARACTERS])

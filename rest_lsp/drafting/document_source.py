@@ -6,11 +6,12 @@ vectorised comparisons of it take some tens of microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rest_lsp.datastore.occurrence import CountNewlines
 from rest_lsp.drafting.source import Occurrence, Origin, Proposal
 
 MAX_LENGTH = 16
@@ -57,10 +58,10 @@ class DocumentSource:
         order = np.lexsort((-positions, -lengths))[: self._limit]
         return Proposal(self.name, [self._occurrence(int(positions[i]), int(lengths[i]), depth) for i in order])
 
-    def line_of(self, origin: Origin, decode: Callable[[Sequence[int]], str]) -> int:
+    def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int:
         """Zero-based line of a place that `propose` named."""
         begin, line = (0, self._cursor_line) if origin.offset < self._start else (self._start, self._first_line)
-        return line + decode(self._tokens[begin : origin.offset].tolist()).count("\n")
+        return line + count_newlines(self._tokens[begin : origin.offset])
 
     def _follow(self, context: Sequence[int]) -> None:
         """Copy what was generated since the last call; the context may also have been cut back to an earlier state."""

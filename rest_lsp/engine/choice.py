@@ -57,10 +57,17 @@ def choose_dtype(wanted: str, device: str) -> Choice:
 
 
 def choose_form(dtype: str) -> WeightForm:
-    """The packed form to load.  A CPU whose int8 kernel saturates gets 7-bit weights, found out by testing it."""
+    """The packed form to load.  A CPU whose int8 kernel saturates gets 7-bit weights, found out by testing it.
+
+    Raises `ConfigError` when even those do not add exactly.
+    """
     if dtype == "int8":
         select_int8_engine()
-        return "int8" if kernel_sums_are_exact(limit=127) else "int7"
+        if kernel_sums_are_exact(limit=127):
+            return "int8"
+        if kernel_sums_are_exact(limit=63):
+            return "int7"
+        raise ConfigError("The int8 kernel of this CPU does not add exactly.", "Set device.dtype to bf16 or fp32.")
     return "fp32" if dtype == "fp32" else "bf16"
 
 

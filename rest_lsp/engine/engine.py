@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,9 +20,6 @@ from rest_lsp.engine.weights import build_decoder
 from rest_lsp.errors import RequestError
 from rest_lsp.healing import Healing
 from rest_lsp.models.packed import DecoderConfig, PackedModel
-
-KV_CAPACITY = 4096
-"""Slots of the KV cache: the longest prompt, what is generated and one draft tree must fit."""
 
 MAX_TREE = 64
 """Nodes of the largest draft tree, REST's own choice (arXiv 2311.08252 §4.1)."""
@@ -51,18 +48,25 @@ class Engine:
         self.last_prefill = PrefillReport(0, 0, 0.0)
 
     @classmethod
-    def load(cls, packed: PackedModel, *, name: str, device: Choice, dtype: Choice, threads: int) -> Engine:
-        """Load `packed` for `device` (cpu, cuda, mps) with `dtype` (int8, fp32, bf16, fp16)."""
+    def load(
+        cls, packed: PackedModel, *, name: str, device: Choice, dtype: Choice, threads: int, capacity: int
+    ) -> Engine:
+        """Load `packed` for `device` (cpu, cuda, mps) with `dtype` (int8, fp32, bf16, fp16).
+
+        `capacity` is what prompt, generated tokens and one draft tree need together; a model that sees less gets less.
+        """
         torch.set_num_threads(threads)
         number_format: Dtype = dtype.value  # type: ignore[assignment]
         if number_format == "int8":
             select_int8_engine()
         where, kind = torch.device(device.value), DTYPES[number_format]
-        capacity = min(KV_CAPACITY, packed.config.max_context)
+        # A window that slides is never reached: attention here looks at everything.
+        seen = min(packed.config.max_context, packed.config.sliding_window or packed.config.max_context)
+        capacity = min(capacity, seen)
         decoder = build_decoder(packed, device=where, dtype=kind, n_positions=capacity)
+        cache = KVCache(packed.config, capacity, kind, where)
         if where.type == "cpu":
             use_huge_pages()
-        cache = KVCache(packed.config, capacity, kind, where)
         info = EngineInfo(name, device.value, number_format, threads, decoder.n_bytes_per_token, cache.n_bytes)
         return cls(DecoderVerifier(decoder, cache, exact=where.type == "cpu"), info)
 
@@ -89,7 +93,7 @@ class Engine:
         healing: Healing | None = None,
         cancel: CancelToken,
         max_tokens: int,
-    ) -> Iterator[Step]:
+    ) -> Generator[Step, None, None]:
         """Prefill what the KV cache does not know of `prompt`, then yield one step per forward pass.
 
         `context` is the text before the cursor as ids, for drafting.  The caller stops by closing the iterator.
@@ -101,16 +105,21 @@ class Engine:
                 "Lower completion.prompt_tokens or completion.max_tokens.",
             )
         self.last_prefill = self._verifier.prefill(prompt[:-1], cancel)
-        yield from decode(
-            self._verifier,
-            prompt,
-            context=context,
-            drafter=drafter,
-            pick=partial(_pick, sampling),
-            healing=healing,
-            cancel=cancel,
-            max_tokens=max_tokens,
-        )
+        try:
+            yield from decode(
+                self._verifier,
+                prompt,
+                context=context,
+                drafter=drafter,
+                pick=partial(_pick, sampling),
+                healing=healing,
+                cancel=cancel,
+                max_tokens=max_tokens,
+            )
+        finally:
+            # What is kept must not depend on how far a draft ran past the place where the caller stopped, or the next
+            # prompt would find other bits in the cache with drafts than without.
+            self._verifier.cache.roll_back(min(self._verifier.length, len(prompt) - 1))
 
     def forget(self) -> None:
         """Empty the KV cache."""

@@ -37,7 +37,7 @@ def pick(logits: Tensor, position: int, sampling: Sampling, healing: Healing | N
 
 
 def _draw(logits: Tensor, position: int, sampling: Sampling) -> int:
-    scores = logits.double().cpu().numpy() / sampling.temperature
+    scores = logits.cpu().double().numpy() / sampling.temperature
     order = np.argsort(-scores, kind="stable")
     if sampling.top_k > 0:
         order = order[: sampling.top_k]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Sequence
+
+import torch
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.cost_model import StepCost
@@ -28,12 +32,20 @@ def measure_step_cost(
     What disturbs a pass only ever makes it slower, so the quickest says most about the machine.  Sizes take turns.
     """
     measured = {}
-    for context in contexts:
+    largest = engine.capacity - max(tokens)
+    for context in {max(1, min(context, largest)) for context in contexts}:
         engine.forget()
         engine.verifier.prefill([_token(engine, i) for i in range(context)], CancelToken())
         measured[context] = _measure(engine, tokens, time.monotonic() + limit_s)
     engine.forget()
     return StepCost(measured)
+
+
+def machine_key() -> str:
+    """What the costs depend on besides the model: kind of processor, cores, and the version of torch."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    return f"{platform.machine()}-{capability}-{os.cpu_count()}-{gpu}-torch{torch.__version__}"
 
 
 def chain(tokens: Sequence[int]) -> DraftTree:

@@ -255,7 +255,7 @@ def test_lines_are_those_of_the_file(open_store: Open, root: Path, tokenizer: To
     datastore = open_store()
     datastore.refresh()
     (found,) = datastore.occurrences(tokenizer.encode("third_unusual_name"), depth=2, min_length=5, limit=5)
-    assert datastore.line_of(found.origin, tokenizer.decode) == 2
+    assert datastore.line_of(found.origin, tokenizer.count_newlines) == 2
     write_files(root, {"a.py": "first = 1\n"})
     datastore.refresh()
-    assert datastore.line_of(found.origin, tokenizer.decode) is None
+    assert datastore.line_of(found.origin, tokenizer.count_newlines) is None

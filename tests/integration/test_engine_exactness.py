@@ -46,6 +46,19 @@ def test_every_row_of_a_tree_equals_plain_decoding(tmp_path: Path, dtype: str, s
         assert torch.equal(plain_logits(engine, []), logits[0])
 
 
+@pytest.mark.parametrize("dtype", CPU_DTYPES)
+def test_rows_stay_equal_where_attention_changes_blocks(tmp_path: Path, dtype: str) -> None:
+    engine = tiny_engine(tmp_path, dtype, max_context=1200, capacity=1200)
+    draw = random.Random(3)
+    for length in (250, 505, 511, 760, 1020):
+        engine.verifier.prefill([(37 * i * i + 11 * i) % 448 for i in range(length)], CancelToken())
+        tree = random_tree(draw, 448)
+        logits = engine.verifier.verify(PROMPT[-1], tree).clone()
+        for node in draw.sample(range(len(tree)), min(5, len(tree))):
+            path = [tree.tokens[n] for n in tree.path_to(node)]
+            assert torch.equal(plain_logits(engine, path), logits[node + 1])
+
+
 def plain_logits(engine: Engine, path: list[int]) -> torch.Tensor:
     """What plain decoding sees behind the prompt and `path`; leaves the KV cache as it was."""
     verifier, length = engine.verifier, engine.verifier.length
@@ -74,12 +87,13 @@ def test_any_drafter_gives_the_tokens_of_plain_decoding(tmp_path: Path, dtype: s
 @pytest.mark.parametrize("dtype", CPU_DTYPES)
 def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype: str) -> None:
     engine = tiny_engine(tmp_path, dtype)
-    plain = run(engine, PROMPT, NoDrafter(), max_tokens=12)
     verifier, cache = engine.verifier, engine.verifier.cache
-    keys, values = cache.keys.clone(), cache.values.clone()
-    tokens = list(cache.tokens)
-    engine.forget()
-    verifier.prefill(PROMPT[:-1], CancelToken())
+    plain = run(engine, PROMPT, NoDrafter(), max_tokens=12)
+    for root in [PROMPT[-1], *plain[:3]]:
+        verifier.verify(root, EMPTY_TREE)
+        verifier.keep([])
+    keys, values, tokens = cache.keys.clone(), cache.values.clone(), list(cache.tokens)
+    cache.roll_back(len(PROMPT) - 1)
     wrong = [(token + 1) % 448 for token in plain]
     tree = DraftTree(
         tokens=[plain[0], wrong[1], plain[1], wrong[2], plain[2], wrong[0]],
@@ -91,9 +105,31 @@ def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype:
     )
     verifier.verify(PROMPT[-1], tree)
     verifier.keep([0, 2, 4])
-    assert cache.tokens == tokens[: len(PROMPT) + 3]
+    assert cache.tokens == tokens == [*PROMPT, *plain[:3]]
     assert torch.equal(cache.keys[:, :, : cache.length], keys[:, :, : cache.length])
     assert torch.equal(cache.values[:, :, : cache.length], values[:, :, : cache.length])
+
+
+@pytest.mark.parametrize("dtype", CPU_DTYPES)
+def test_a_session_with_drafts_finds_the_cache_of_one_without(tmp_path: Path, dtype: str) -> None:
+    """Request after request, stopped early, each prompt going on where an answer was accepted or typed through."""
+    engine = tiny_engine(tmp_path, dtype)
+    sessions: list[list[list[int]]] = []
+    for seed in (None, 1, 2):
+        engine.forget()
+        prompt, written = list(PROMPT), list[list[int]]()
+        for turn in range(4):
+            answer = sessions[0][turn] if seed is not None else []
+            drafter = NoDrafter() if seed is None else RandomDrafter(seed, 448, answer, len(prompt))
+            steps = engine.generate(prompt, context=prompt, drafter=drafter, cancel=CancelToken(), max_tokens=12)
+            tokens: list[int] = []
+            while len(tokens) < 7:
+                tokens += next(steps).tokens
+            steps.close()
+            written.append(tokens[:7])
+            prompt += tokens[: 7 - 2 * turn]
+        sessions.append(written)
+    assert sessions[1] == sessions[2] == sessions[0]
 
 
 def test_masked_attention_agrees_with_pathwise(tmp_path: Path) -> None:
