@@ -7,25 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rest_lsp.bench.positions import Position, TextPositions
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.cli_options import JsonOption, Overrides, WorkspaceOption, settings_for, takes_options
 from rest_lsp.cli_terminal import print_json, print_text, progress_bars
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Trigger
 from rest_lsp.config import Settings
 from rest_lsp.errors import RequestError
+from rest_lsp.languages import language_of
 from rest_lsp.models.progress import Progress, ProgressEvent
+from rest_lsp.positions import Position, TextPositions
 from rest_lsp.workspace import find_root, require_folder
 
 if TYPE_CHECKING:
     from rest_lsp.assembly import Session
-
-_LANGUAGES = {
-    ".c": "c", ".cc": "cpp", ".cpp": "cpp", ".cs": "csharp", ".go": "go", ".h": "c", ".hpp": "cpp", ".java": "java",
-    ".js": "javascript", ".jsx": "javascriptreact", ".kt": "kotlin", ".lua": "lua", ".md": "markdown", ".php": "php",
-    ".py": "python", ".pyi": "python", ".pyx": "cython", ".rb": "ruby", ".rs": "rust", ".sh": "shellscript",
-    ".swift": "swift", ".toml": "toml", ".ts": "typescript", ".tsx": "typescriptreact", ".yaml": "yaml", ".yml": "yaml",
-}  # fmt: skip
 
 
 @takes_options("model", "device", "completion", "drafting", "datastore")
@@ -76,7 +70,7 @@ def read_request(file: Path, position: Position, root: Path) -> CompletionReques
         ) from error
     resolved = file.resolve()
     path = resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else str(resolved)
-    language = _LANGUAGES.get(file.suffix.lower(), "")
+    language = language_of(file)
     return CompletionRequest(text=text, offset=offset, path=path, language=language, trigger=Trigger.INVOKED)
 
 

@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from rest_lsp.config import (
     user_config_file,
 )
 from rest_lsp.config_text import allowed_values, allowed_words, shown
+from rest_lsp.spelling import nearest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -74,12 +74,6 @@ def load_settings(
     given += _from_environment(os.environ if environment is None else environment, problems)
     given += [Given("command line", path, value) for path, value in (command_line or {}).items()]
     return _merged(given, problems)
-
-
-def nearest(word: str, words: list[str]) -> str | None:
-    """The word that was probably meant, None when nothing is close."""
-    found = get_close_matches(word, words, n=1, cutoff=0.6)
-    return found[0] if found else None
 
 
 def _merged(given: list[Given], problems: list[str]) -> Loaded:
@@ -132,7 +126,7 @@ def _from_environment(environment: Mapping[str, str], problems: list[str]) -> It
         if variable in by_variable:
             yield Given(variable, by_variable[variable], value)
         else:
-            problems.append(f"{variable} is not an option.{_did_you_mean(nearest(variable, list(by_variable)))}")
+            problems.append(f"{variable} is not an option.{_did_you_mean(nearest(variable, by_variable))}")
 
 
 def _flatten(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -165,7 +159,7 @@ def _unknown(entry: Given, known: list[str]) -> str:
 
 def _unusable(entry: Given, option: Option, used: object) -> str:
     where = option.environment if entry.origin == option.environment else f"{entry.origin}: {option.path}"
-    guess = _did_you_mean(nearest(str(entry.value).lower(), list(allowed_words(option))))
+    guess = _did_you_mean(nearest(str(entry.value).lower(), allowed_words(option)))
     return f"{where} = {entry.value!r} is ignored: it takes {allowed_values(option)}.{guess} Using {shown(used)}."
 
 

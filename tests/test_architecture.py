@@ -26,7 +26,18 @@ LAYERS = (
     ("drafting",),
     ("datastore",),
     ("models",),
-    ("config", "stats", "waiting", "tokenizer", "healing", "cancellation", "errors"),
+    (
+        "config",
+        "stats",
+        "waiting",
+        "tokenizer",
+        "healing",
+        "positions",
+        "languages",
+        "spelling",
+        "cancellation",
+        "errors",
+    ),
 )
 LEVEL = {name: -level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch": {"engine", "bench"}, "pygls": {"server"}, "lsprotocol": {"server"}}

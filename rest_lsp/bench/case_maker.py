@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from rest_lsp.bench.cases import KINDS, Case, CaseError, Kind
-from rest_lsp.bench.positions import TextPositions
 from rest_lsp.bench.spans import Span, find_spans
+from rest_lsp.positions import TextPositions
 
 MIN_FILE_LINES = 24
 DATA_FOLDERS = frozenset({"data", "fixtures", "generated", "snapshots", "testdata", "vendor", "third_party"})

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
-from rest_lsp.bench.positions import Position
 from rest_lsp.errors import RestLspError
+from rest_lsp.positions import Position
 
 Kind = Literal["line", "block", "body"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rest_lsp.bench.cases import Case, CaseError
-from rest_lsp.bench.positions import Position, TextPositions
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.errors import RequestError
-
-LANGUAGES = {".py": "python", ".js": "javascript", ".ts": "typescript", ".go": "go", ".rs": "rust", ".java": "java"}
+from rest_lsp.languages import language_of
+from rest_lsp.positions import Position, TextPositions
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Hole:
     @property
     def request(self) -> CompletionRequest:
         """The completion that is asked for: the cursor where the hole was."""
-        language = LANGUAGES.get(Path(self.case.path).suffix, "")
+        language = language_of(self.case.path)
         return CompletionRequest(text=self.text, offset=self.offset, path=self.case.path, language=language)
 
 

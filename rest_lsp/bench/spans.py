@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rest_lsp.bench.cases import Kind
-from rest_lsp.bench.positions import TextPositions
+from rest_lsp.positions import TextPositions
 
 MIN_CHARACTERS: Mapping[Kind, int] = {"line": 8, "block": 24, "body": 24}
 MIN_LINES = 2

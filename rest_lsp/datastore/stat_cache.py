@@ -30,7 +30,7 @@ class Remembered(NamedTuple):
 
 
 class StatCache:
-    """Rows are valid under one key, which stands for the rules; another key, or other rules for secrets, start empty.  Never raises."""
+    """Rows are valid under one key and one version of the rules for secrets; others start empty.  Never raises."""
 
     def __init__(self, path: Path | None, key: str) -> None:
         """`path` None keeps everything in memory."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rest_lsp.errors import ModelError
+from rest_lsp.spelling import nearest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -50,8 +50,8 @@ def load_catalogue(path: Path = _BUILT_IN) -> Catalogue:
 
 def unknown_model(name: str, catalogue: Catalogue) -> ModelError:
     """The error for a name that is neither in the catalogue, nor a path, nor a hub id; it suggests the nearest name."""
-    near = difflib.get_close_matches(name.lower(), catalogue, n=1, cutoff=0.4)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
+    near = nearest(name.lower(), catalogue, likeness=0.4)
+    hint = f"Did you mean {near!r}? " if near else ""
     known = ", ".join(catalogue)
     return ModelError(
         f"There is no model {name!r}.",

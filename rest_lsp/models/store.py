@@ -109,7 +109,7 @@ class ModelStore:
             original = reference.path if isinstance(reference, LocalReference) else self._locked_pull(reference)
             self._progress(ProgressEvent("read", 0, 0, "files"))
             convert(
-                _open_source(original),
+                open_source(original),
                 packed,
                 form=form,
                 name=reference.name,
@@ -180,7 +180,8 @@ class ModelStore:
             ) from error
 
 
-def _open_source(original: Path) -> WeightSource:
+def open_source(original: Path) -> WeightSource:
+    """A reader of the original file or folder.  Raises ModelError."""
     # Readers are imported here: a model that is converted already needs none of them.
     from rest_lsp.models.gguf_source import GgufSource
     from rest_lsp.models.safetensors_source import SafetensorsSource

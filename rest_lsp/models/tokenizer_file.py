@@ -10,9 +10,8 @@ from rest_lsp.errors import ModelError
 from rest_lsp.models.catalogue import load_catalogue
 from rest_lsp.models.completed_tokenizer import completed_tokenizer
 from rest_lsp.models.packed import TOKENIZER, is_complete
-from rest_lsp.models.reference import LocalReference, find_reference, gguf_file_in
-from rest_lsp.models.source import WeightSource
-from rest_lsp.models.store import ModelStore
+from rest_lsp.models.reference import LocalReference, find_reference
+from rest_lsp.models.store import ModelStore, open_source
 
 
 def find_tokenizer(name_or_path: str, cache_dir: Path) -> Path | None:
@@ -38,7 +37,7 @@ def obtain_tokenizer(name_or_path: str, cache_dir: Path, store: ModelStore) -> P
     found = find_tokenizer(name_or_path, cache_dir)
     if found is not None:
         return found
-    source = _open_source(store.pull(name_or_path))
+    source = open_source(store.pull(name_or_path))
     content = completed_tokenizer(source.tokenizer_json(), source.config.vocab_size)
     path = _folder(name_or_path, cache_dir) / TOKENIZER
     try:
@@ -53,14 +52,6 @@ def obtain_tokenizer(name_or_path: str, cache_dir: Path, store: ModelStore) -> P
 
 def _folder(name_or_path: str, cache_dir: Path) -> Path:
     return cache_dir / "models" / find_reference(name_or_path, load_catalogue()).folder_name
-
-
-def _open_source(original: Path) -> WeightSource:
-    from rest_lsp.models.gguf_source import GgufSource
-    from rest_lsp.models.safetensors_source import SafetensorsSource
-
-    file = gguf_file_in(original) if original.is_dir() else original
-    return SafetensorsSource(original) if file is None else GgufSource(file)
 
 
 def _write_whole(path: Path, content: bytes) -> Path:

@@ -9,9 +9,9 @@ import pytest
 
 from rest_lsp.bench.cases import Case, Kind
 from rest_lsp.bench.plot import check_plotting, write_plot
-from rest_lsp.bench.positions import Position
 from rest_lsp.bench.results import CostPoint, Pair, Run, Setting
 from rest_lsp.errors import RestLspError
+from rest_lsp.positions import Position
 
 SETTING = Setting(
     "a tree", "tiny", "cpu", "fp32", 2, {"cpu": "x"}, 5.0, 8, 1, 1, (CostPoint(0, 10.0), CostPoint(8, 16.0))

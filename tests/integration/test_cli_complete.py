@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rest_lsp.bench.positions import Position
 from rest_lsp.cli import main
 from rest_lsp.cli_complete import read_request
 from rest_lsp.errors import RequestError
+from rest_lsp.positions import Position
 from tests.files_cli import Place, make_place
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from rest_lsp.bench.case_maker import make_cases, python_files
 from rest_lsp.bench.cases import KINDS, Case, CaseError, parse_case, read_cases, write_cases
 from rest_lsp.bench.holes import cut_hole
-from rest_lsp.bench.positions import Position, TextPositions
 from rest_lsp.bench.spans import MAX_LINES, MIN_CHARACTERS, find_spans
 from rest_lsp.errors import RequestError
+from rest_lsp.positions import Position, TextPositions
 
 CASE = Case("a", "src/b.py", "block", Position(1, 4), Position(3, 9))
 

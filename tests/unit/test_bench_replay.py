@@ -8,9 +8,9 @@ import pytest
 
 from rest_lsp.bench.cases import Case
 from rest_lsp.bench.holes import Hole
-from rest_lsp.bench.positions import Position
 from rest_lsp.bench.replay import guesses, replay, replay_text
 from rest_lsp.datastore.occurrence import Occurrence, Origin
+from rest_lsp.positions import Position
 from tests.fakes_completion import small_tokenizer
 
 PLACE = Origin("other.py", 0)

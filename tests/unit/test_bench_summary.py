@@ -12,11 +12,11 @@ from rich.console import Console
 from rest_lsp.bench.cases import Case, Kind
 from rest_lsp.bench.floor import FloorProbe
 from rest_lsp.bench.machine import this_machine
-from rest_lsp.bench.positions import Position
 from rest_lsp.bench.results import CostPoint, Pair, Run, Setting, merge_repeats
 from rest_lsp.bench.summary import report_json, summarise, write_report
 from rest_lsp.bench.table import print_report
 from rest_lsp.errors import RestLspError
+from rest_lsp.positions import Position
 
 SETTING = Setting(
     workload="a tree",
