@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -112,24 +113,26 @@ def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype:
 
 @pytest.mark.parametrize("dtype", CPU_DTYPES)
 def test_a_session_with_drafts_finds_the_cache_of_one_without(tmp_path: Path, dtype: str) -> None:
-    """Request after request, stopped early, each prompt going on where an answer was accepted or typed through."""
+    """Every request is stopped early, and the next prompt holds what a draft that ran on has already verified."""
     engine = tiny_engine(tmp_path, dtype)
-    sessions: list[list[list[int]]] = []
-    for seed in (None, 1, 2):
+    oracle = load_tiny(tmp_path / dtype, dtype)
+    prompts = [PROMPT]
+    for _ in range(4):
+        prompts.append([*prompts[-1], *run(oracle, prompts[-1], NoDrafter(), max_tokens=12)])
+    caches = []
+    for seed in (None, 1, 2, 3):
         engine.forget()
-        prompt, written = list(PROMPT), list[list[int]]()
-        for turn in range(4):
-            answer = sessions[0][turn] if seed is not None else []
+        for prompt, longer in pairwise(prompts):
+            answer = longer[len(prompt) :]
             drafter = NoDrafter() if seed is None else RandomDrafter(seed, 448, answer, len(prompt))
             steps = engine.generate(prompt, context=prompt, drafter=drafter, cancel=CancelToken(), max_tokens=12)
-            tokens: list[int] = []
-            while len(tokens) < 7:
-                tokens += next(steps).tokens
+            next(steps)
             steps.close()
-            written.append(tokens[:7])
-            prompt += tokens[: 7 - 2 * turn]
-        sessions.append(written)
-    assert sessions[1] == sessions[2] == sessions[0]
+        cache = engine.verifier.cache
+        caches.append((cache.keys[:, :, : cache.length].clone(), cache.values[:, :, : cache.length].clone()))
+    for keys, values in caches[1:]:
+        assert torch.equal(keys, caches[0][0])
+        assert torch.equal(values, caches[0][1])
 
 
 def test_masked_attention_agrees_with_pathwise(tmp_path: Path) -> None:
