@@ -64,7 +64,7 @@ class DeviceOptions(Section):
     """What the model runs on."""
 
     name: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="`auto` takes a GPU when there is one with enough memory."
+        default="auto", description="`auto` takes a GPU when torch finds one; its memory is not looked at."
     )
     dtype: Literal["auto", "int8", "fp32", "bf16", "fp16"] = Field(
         default="auto", description="Form of the weights. `auto` takes int8 on a CPU and bf16 or fp16 on a GPU."
@@ -102,7 +102,7 @@ class CompletionOptions(Section):
 
 
 class DraftingOptions(Section):
-    """How drafts are made.  They change the speed, never the text."""
+    """How drafts are made.  They change the speed, never the tokens; within a time budget, more of them may be shown."""
 
     enabled: bool = Field(default=True, description="Draft from the document and the repository.")
     max_nodes: int = Field(default=64, ge=1, le=64, description="Most draft tokens that are verified in one pass.")

@@ -24,6 +24,7 @@ from rest_lsp.config import (
     user_config_file,
 )
 from rest_lsp.config_text import allowed_values, allowed_words, shown
+from rest_lsp.models.catalogue import load_catalogue
 from rest_lsp.spelling import nearest
 
 if sys.version_info >= (3, 11):
@@ -88,6 +89,11 @@ def _merged(given: list[Given], problems: list[str]) -> Loaded:
             problems.append(
                 f"{entry.origin}: {entry.path} is not for a workspace to decide; set it in {user_config_file()}."
             )
+        elif entry.from_workspace and option.path == "model.name" and not _is_for_anybody(entry.value):
+            problems.append(
+                f"{entry.origin}: {entry.path} = {entry.value!r} is ignored: a workspace may choose auto or a name from "
+                f"`rest-lsp models list`; set anything else in {user_config_file()}."
+            )
         elif entry.value is not None:
             section = chosen.setdefault(option.section, {})
             try:
@@ -96,6 +102,11 @@ def _merged(given: list[Given], problems: list[str]) -> Loaded:
                 problems.append(_unusable(entry, option, section.get(option.name, option.default)))
     sections = {name: section_type(name)(**values) for name, values in chosen.items()}
     return Loaded(Settings(**sections), tuple(problems))
+
+
+def _is_for_anybody(model: object) -> bool:
+    """A workspace may come from anybody: it must not make this machine fetch or read whatever it names."""
+    return not isinstance(model, str) or model == "auto" or model in load_catalogue()
 
 
 def _validated(option: Option, value: object) -> object:

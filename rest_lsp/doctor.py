@@ -52,10 +52,9 @@ def examine(loaded: Loaded, root: Path) -> Iterator[Check]:
             yield check()
         except RestLspError as error:
             yield Check(name, "fail", error.message, error.hint)
-        except (OSError, ImportError) as error:
-            yield Check(
-                name, "fail", f"{error}.", "Run again with REST_LSP_DEBUG=1, and report it if it makes no sense."
-            )
+        except Exception as error:  # noqa: BLE001 - the other checks still tell something
+            fix = "Run again with REST_LSP_DEBUG=1, and report it if it makes no sense."
+            yield Check(name, "fail", f"{type(error).__name__}: {error}", fix)
 
 
 def check_options(loaded: Loaded) -> Check:

@@ -120,7 +120,7 @@ def check_file_watching() -> Check:
         return Check(
             "file watching",
             "warn",
-            f"Only {limit:,} folders can be watched; in large workspaces changes are then seen minutes late.",
+            f"Only {limit:,} folders can be watched; large workspaces are then compared every few seconds instead.",
             "sudo sysctl fs.inotify.max_user_watches=524288",
         )
     return Check("file watching", "ok", f"{limit:,} folders can be watched.")

@@ -20,7 +20,7 @@ LAYERS = (
     ("bench",),
     ("cli_options", "cli_terminal"),
     ("server",),
-    ("assembly", "workspace"),
+    ("assembly", "workspace", "config_sources"),
     ("completion",),
     ("engine",),
     ("drafting",),

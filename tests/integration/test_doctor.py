@@ -96,3 +96,16 @@ def test_few_watches_little_memory_and_no_git_are_warnings(monkeypatch: pytest.M
     found = [doctor_machine.check_file_watching(), doctor_machine.check_memory(), doctor_machine.check_git()]
     assert [check.status for check in found] == ["warn", "warn", "warn"]
     assert "8,192" in found[0].reason
+
+
+def test_a_check_that_raises_anything_is_a_finding_and_the_others_go_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Check:
+        raise RuntimeError("no kernel image is available")
+
+    monkeypatch.setattr("rest_lsp.doctor.check_processor", broken)
+    found = checks(place)
+    assert found["processor"].status == "fail"
+    assert "RuntimeError: no kernel image" in found["processor"].reason
+    assert found["git"].status == "ok"

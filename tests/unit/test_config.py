@@ -73,7 +73,8 @@ def test_an_unset_editor_setting_leaves_the_file_in_force(tmp_path: Path) -> Non
 
 
 def test_model_and_device_have_a_short_form_everywhere(tmp_path: Path) -> None:
-    assert load(tmp_path, workspace='model = "a"').settings.model.name == "a"
+    assert load(tmp_path, workspace='model = "auto"').settings.model.name == "auto"
+    assert load(tmp_path, user='model = "a"').settings.model.name == "a"
     assert load(tmp_path, environment={"REST_LSP_DEVICE": "cpu"}).settings.device.name == "cpu"
     assert load(tmp_path, editor={"model": "b"}).settings.model.name == "b"
 
@@ -134,6 +135,22 @@ def test_a_workspace_cannot_choose_where_files_are_written(tmp_path: Path) -> No
     assert loaded.settings == Settings()
     assert ["model.cache_dir" in loaded.problems[0], "datastore.directory" in loaded.problems[1]] == [True, True]
     assert load(tmp_path, user='model.cache_dir = "/elsewhere"').settings.model.cache_dir == Path("/elsewhere")
+
+
+@pytest.mark.parametrize("name", ["org/huge", "org/repo/model.gguf", "./model.gguf", "/models/mine", "qwen2.5-coder"])
+def test_a_workspace_chooses_only_models_of_the_catalogue(tmp_path: Path, name: str) -> None:
+    loaded = load(tmp_path, workspace=f'model = "{name}"')
+    assert loaded.settings == Settings()
+    (problem,) = loaded.problems
+    assert f"model.name = {name!r} is ignored" in problem
+    assert load(tmp_path, user=f'model = "{name}"').settings.model.name == name
+    assert load(tmp_path, editor={"model": name}).settings.model.name == name
+
+
+@pytest.mark.parametrize("name", ["auto", "qwen2.5-coder-1.5b"])
+def test_a_workspace_may_choose_a_model_of_the_catalogue(tmp_path: Path, name: str) -> None:
+    loaded = load(tmp_path, workspace=f'model.name = "{name}"')
+    assert (loaded.settings.model.name, loaded.problems) == (name, ())
 
 
 def test_paths_begin_at_home_when_they_say_so(tmp_path: Path) -> None:
