@@ -19,7 +19,7 @@ demo: $(STAMP)  ## Complete real code with and without drafts: fetches a model (
 	$(BIN)/python -m rest_lsp bench demo
 
 test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest -m "not bench"
+	$(BIN)/python -m pytest
 
 lint: $(STAMP)  ## Check style, formatting and types
 	$(BIN)/ruff check .

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from rest_lsp.cli_options import Overrides, takes_options
 from rest_lsp.config_sources import Loaded, load_settings
 
@@ -31,7 +29,7 @@ def serve(*, overrides: Overrides) -> None:
     def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
         return load_settings(workspace, editor=editor, command_line=overrides)
 
-    raise typer.Exit(run_stdio(load, _open_session, pipes=pipes))
+    run_stdio(load, _open_session, pipes=pipes)
 
 
 def _open_session(*arguments: Any) -> Any:
