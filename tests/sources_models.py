@@ -25,7 +25,6 @@ def entry_for(content: bytes, *, wheels: int = 3, name: str = "tiny") -> Catalog
     """A catalogue entry for `content` as file tiny.gguf, to be had from hub repository org/tiny and from wheels."""
     return CatalogueEntry(
         name=name,
-        family="qwen2.5-coder",
         description="A tiny model",
         licence="Apache-2.0",
         file="tiny.gguf",
@@ -77,10 +76,15 @@ def without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return wheels
 
 
+def names_in(folder: Path) -> list[str]:
+    """File names, sorted."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 class Hub:
     """Serves the files of one folder as repository org/tiny, and notes what was asked for and what was sent.
 
-    While `gate` is closed no file is sent.
+    While `gate` is closed no file is sent; names in `missing` are listed but not to be had.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,6 +93,7 @@ class Hub:
         self.sent: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.missing: set[str] = set()
         self.url = ""
 
     @contextmanager
@@ -123,7 +128,7 @@ class Hub:
                 hub.requests.append(f"{self.command} {path}")
                 if path.startswith("/api/"):
                     body = json.dumps(_listing(hub.folder, path)).encode()
-                elif (file := hub.folder / path.rpartition("/")[2]).is_file():
+                elif (file := hub.folder / path.rpartition("/")[2]).is_file() and file.name not in hub.missing:
                     body = file.read_bytes()
                 else:
                     self.send_error(404)

@@ -23,7 +23,6 @@ class CatalogueEntry:
     """One GGUF file.  `wheels` are pinned requirements whose `wheel_member` files, joined in order, are the file."""
 
     name: str
-    family: str
     description: str
     licence: str
     file: str

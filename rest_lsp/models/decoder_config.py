@@ -51,11 +51,6 @@ class DecoderConfig:
     residual_multiplier: float = 1.0
     logits_divisor: float = 1.0
 
-    @property
-    def qkv_rows(self) -> int:
-        """Rows of the fused query, key and value projection."""
-        return (self.n_heads + 2 * self.n_kv_heads) * self.head_dim
-
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
 

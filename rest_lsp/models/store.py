@@ -5,7 +5,9 @@ Layout: downloads/<name>-<checksum>/FILE (original files) and models/<name>-<che
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,32 +18,18 @@ from rest_lsp.errors import ModelError
 from rest_lsp.models.catalogue import Catalogue, CatalogueEntry, load_catalogue
 from rest_lsp.models.child_download import DownloadFailed, folder_bytes
 from rest_lsp.models.convert import convert
+from rest_lsp.models.disk import require_space
 from rest_lsp.models.download import fetch
-from rest_lsp.models.hub import download_file, download_repository
+from rest_lsp.models.hub import download_file, download_repository, known_bytes
 from rest_lsp.models.locking import exclusive
 from rest_lsp.models.packed import PackedModel, WeightForm, is_complete
 from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.models.reference import HubReference, LocalReference, find_reference, gguf_file_in
 from rest_lsp.models.source import WeightSource
 
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS) if hasattr(errno, "EDQUOT") else (errno.ENOSPC, errno.EROFS)
+
 _log = logging.getLogger(__name__)
-
-
-def resolve_model(
-    name_or_path: str,
-    *,
-    form: WeightForm,
-    cache_dir: Path,
-    offline: bool = False,
-    progress: Progress | None = None,
-    cancel: CancelToken | None = None,
-) -> PackedModel:
-    """Open a model by catalogue name, path or hub id; download, verify and convert it first where needed.
-
-    A model that is converted already opens in milliseconds, without network or lock.  Raises ModelError, Cancelled.
-    """
-    store = ModelStore(cache_dir, offline=offline, progress=progress or silent, cancel=cancel)
-    return store.open(name_or_path, form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +78,16 @@ class ModelStore:
         reference = find_reference(name_or_path, self._catalogue)
         if isinstance(reference, LocalReference):
             return reference.path
+        if isinstance(reference, HubReference) and not self._marker(reference).exists():
+            return None
         path = self._original(reference)
         return path if path.exists() else None
 
     def open(self, name_or_path: str, form: WeightForm) -> PackedModel:
-        """See `resolve_model`."""
+        """Open a model by catalogue name, path or hub id; download, verify and convert it first where needed.
+
+        A model that is converted already opens in milliseconds, without network or lock.  Raises ModelError, Cancelled.
+        """
         reference = find_reference(name_or_path, self._catalogue)
         if isinstance(reference, LocalReference) and is_complete(reference.path):
             return _require_form(PackedModel.open(reference.path), form)
@@ -144,13 +137,13 @@ class ModelStore:
 
     def _pull_from_hub(self, reference: HubReference) -> Path:
         """A finished download is marked and never looked up again: a running editor must not need a network."""
-        folder = self._downloads / reference.folder_name
-        marker = folder / f".{(reference.file or 'repository').replace('/', '--')}.downloaded"
+        folder, marker = self._downloads / reference.folder_name, self._marker(reference)
         if marker.exists():
             return self._original(reference)
         try:
             if self._offline:
                 raise DownloadFailed("downloads are switched off")
+            self._require_space(reference, folder)
             if reference.file:
                 download_file(
                     reference.repository, reference.file, folder, on_growth=self._on_hub_growth, cancel=self._cancel
@@ -165,6 +158,17 @@ class ModelStore:
         marker.touch()
         return self._original(reference)
 
+    def _marker(self, reference: HubReference) -> Path:
+        """Written when all of a download has arrived: the folder alone is there after a failed one, too."""
+        name = (reference.file or "repository").replace("/", "--")
+        return self._downloads / reference.folder_name / f".{name}.downloaded"
+
+    def _require_space(self, reference: HubReference, folder: Path) -> None:
+        """The hub does not always tell sizes; then the disk is filled until it is full."""
+        n_bytes = known_bytes(reference.repository, reference.file)
+        if n_bytes is not None:
+            require_space(folder, max(0, n_bytes - folder_bytes(folder)), f"the download of {reference.name}")
+
     def _on_hub_growth(self, done: int) -> None:
         self._progress(ProgressEvent("download", done, 0, "bytes"))
 
@@ -174,10 +178,21 @@ class ModelStore:
             with exclusive(folder, self._progress, self._cancel):
                 yield
         except OSError as error:
-            raise ModelError(
-                f"The cache folder {folder} cannot be written ({error.strerror or error}).",
-                "Free some space there, or set another cache folder.",
-            ) from error
+            raise _explained(error, folder) from error
+
+
+def _explained(error: OSError, folder: Path) -> ModelError:
+    """Reading the original may fail as well as writing to the cache."""
+    at = None if error.filename is None else Path(os.fsdecode(error.filename))
+    is_ours = at is not None and (at.is_relative_to(folder) or folder.is_relative_to(at))
+    if is_ours or error.errno in _DISK_ERRORS:
+        return ModelError(
+            f"The cache folder {folder} cannot be written ({error.strerror or error}).",
+            "Free some space there, or set another cache folder.",
+        )
+    return ModelError(
+        f"The model could not be made ready ({error}).", "Check that its files can be read, and try again."
+    )
 
 
 def open_source(original: Path) -> WeightSource:

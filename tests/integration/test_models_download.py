@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,30 +17,12 @@ from rest_lsp.models.download import fetch
 from rest_lsp.models.locking import exclusive
 from rest_lsp.models.progress import ProgressEvent, silent
 from tests.fakes_models import Recorder
-from tests.sources_models import Hub, build_wheel, build_wheels, entry_for, without_network
+from tests.sources_models import Hub, build_wheel, build_wheels, entry_for, names_in
 
 REPOSITORY = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("no_network")
 CONTENT = bytes(range(256)) * 400
 ENTRY = entry_for(CONTENT)
-
-
-@pytest.fixture(autouse=True)
-def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All that pip sees is the folder that is returned, and the hub is a port where nobody listens."""
-    return without_network(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    folder = tmp_path / "hub"
-    folder.mkdir()
-    with Hub(folder).serving() as serving:
-        monkeypatch.setenv("HF_ENDPOINT", serving.url)
-        yield serving
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_wheels_are_joined_when_the_hub_cannot_be_reached(tmp_path: Path, no_network: Path) -> None:

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rest_lsp.errors import ModelError
-from rest_lsp.models.store import ModelStore, resolve_model
+from rest_lsp.models.store import ModelStore
 from tests.fakes_models import RandomSource, Recorder, tiny_config
 from tests.files_models import write_gguf, write_hub_folder
-from tests.sources_models import Hub, build_wheels, entry_for, without_network
+from tests.sources_models import Hub, build_wheels, entry_for, names_in
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All that pip sees is the folder that is returned, and the hub is a port where nobody listens."""
-    return without_network(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    folder = tmp_path / "hub"
-    folder.mkdir()
-    with Hub(folder).serving() as serving:
-        monkeypatch.setenv("HF_ENDPOINT", serving.url)
-        yield serving
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture
@@ -76,9 +59,9 @@ def test_a_catalogue_model_is_downloaded_converted_and_then_only_opened(
 
 def test_a_damaged_conversion_is_made_anew(tmp_path: Path, original: Path) -> None:
     path, cache = str(original), tmp_path / "cache"
-    packed = resolve_model(path, form="int8", cache_dir=cache)
+    packed = ModelStore(cache).open(path, "int8")
     (packed.directory / "config.json").write_text("{}")
-    again = resolve_model(path, form="int8", cache_dir=cache)
+    again = ModelStore(cache).open(path, "int8")
     again.verify()
     assert again.directory == packed.directory
 
@@ -86,55 +69,92 @@ def test_a_damaged_conversion_is_made_anew(tmp_path: Path, original: Path) -> No
 def test_folders_and_packed_folders_are_models(tmp_path: Path) -> None:
     source = RandomSource(tiny_config())
     write_hub_folder(tmp_path / "folder", source)
-    packed = resolve_model(str(tmp_path / "folder"), form="fp32", cache_dir=tmp_path / "cache")
+    packed = ModelStore(tmp_path / "cache").open(str(tmp_path / "folder"), "fp32")
     assert packed.config == source.config
-    assert resolve_model(str(packed.directory), form="fp32", cache_dir=tmp_path / "other").tensors.keys()
+    assert ModelStore(tmp_path / "other").open(str(packed.directory), "fp32").tensors.keys()
     assert not (tmp_path / "other").exists()
     with pytest.raises(ModelError, match="form fp32, but this machine needs int8"):
-        resolve_model(str(packed.directory), form="int8", cache_dir=tmp_path / "other")
+        ModelStore(tmp_path / "other").open(str(packed.directory), "int8")
 
 
 def test_a_hub_id_is_downloaded_once(tmp_path: Path, hub: Hub) -> None:
     write_hub_folder(hub.folder, RandomSource(tiny_config()))
     (hub.folder / "pytorch_model.bin").write_bytes(b"never wanted")
-    packed = resolve_model("org/tiny", form="fp32", cache_dir=tmp_path / "cache")
+    packed = ModelStore(tmp_path / "cache").open("org/tiny", "fp32")
     assert packed.name == "org/tiny"
     assert not any("pytorch_model.bin" in request for request in hub.requests if request.startswith("GET /org"))
     hub.requests.clear()
-    resolve_model("org/tiny", form="int8", cache_dir=tmp_path / "cache", offline=True)
+    ModelStore(tmp_path / "cache", offline=True).open("org/tiny", "int8")
     assert hub.requests == []
 
 
 def test_a_gguf_file_on_the_hub_is_a_model(tmp_path: Path, hub: Hub, original: Path) -> None:
     original.rename(hub.folder / "m-q8.gguf")
-    packed = resolve_model("org/tiny/m-q8.gguf", form="int8", cache_dir=tmp_path / "cache")
+    packed = ModelStore(tmp_path / "cache").open("org/tiny/m-q8.gguf", "int8")
     assert packed.name == "org/tiny/m-q8.gguf"
 
 
 def test_a_hub_id_without_network_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"org/tiny could not be fetched .*cannot be reached"):
-        resolve_model("org/tiny", form="int8", cache_dir=tmp_path / "cache")
+        ModelStore(tmp_path / "cache").open("org/tiny", "int8")
     with pytest.raises(ModelError, match="switched off"):
-        resolve_model("org/tiny", form="int8", cache_dir=tmp_path / "cache", offline=True)
+        ModelStore(tmp_path / "cache", offline=True).open("org/tiny", "int8")
+
+
+def test_no_room_for_a_model_of_the_hub_is_said_before_it_is_fetched(
+    tmp_path: Path, hub: Hub, original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_hub_folder(hub.folder, RandomSource(tiny_config()))
+    original.rename(hub.folder / "m-q8.gguf")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage._replace(free=1 << 20))
+    for name in ("org/tiny", "org/tiny/m-q8.gguf"):
+        with pytest.raises(ModelError, match=f"no room for the download of {name} "):
+            ModelStore(tmp_path / "cache").pull(name)
+    assert hub.sent
+    assert all(path.startswith("/api/") for path in hub.sent)
+
+
+def test_a_hub_model_has_a_path_once_all_of_it_has_arrived(tmp_path: Path, hub: Hub) -> None:
+    store = ModelStore(tmp_path / "cache")
+    (hub.folder / "config.json").write_text("{}")
+    hub.missing = {"config.json"}
+    with pytest.raises(ModelError, match="could not be fetched"):
+        store.pull("org/tiny")
+    hub.missing = set()
+    assert (tmp_path / "cache" / "downloads" / "org--tiny").is_dir()
+    assert store.path("org/tiny") is None
+    assert store.pull("org/tiny") == store.path("org/tiny") is not None
+
+
+def test_an_original_that_cannot_be_read_is_not_blamed_on_the_cache(
+    tmp_path: Path, original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_original: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(original))
+
+    monkeypatch.setattr("rest_lsp.models.store.open_source", fail)
+    with pytest.raises(ModelError, match=r"could not be made ready .*original\.gguf"):
+        ModelStore(tmp_path / "cache").open(str(original), "int8")
 
 
 def test_a_cache_that_cannot_be_written_is_a_sentence(tmp_path: Path, original: Path) -> None:
     (tmp_path / "cache").write_text("a file, where a folder should be")
     with pytest.raises(ModelError, match=r"cache folder .* cannot be written") as caught:
-        resolve_model(str(original), form="int8", cache_dir=tmp_path / "cache")
+        ModelStore(tmp_path / "cache").open(str(original), "int8")
     assert "another cache folder" in caught.value.hint
 
 
 CONVERT_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from rest_lsp.models.store import resolve_model
+from rest_lsp.models.store import ModelStore
 
 def die(event):
     if event.stage == "convert" and event.done:
         os.kill(os.getpid(), signal.SIGKILL)
 
-resolve_model(sys.argv[1], form="int8", cache_dir=Path(sys.argv[2]), progress=die)
+ModelStore(Path(sys.argv[2]), progress=die).open(sys.argv[1], "int8")
 """
 
 
@@ -142,6 +162,6 @@ def test_a_killed_process_leaves_no_lock_and_no_half_model(tmp_path: Path, origi
     arguments = [str(original), str(tmp_path / "cache")]
     killed = subprocess.run([sys.executable, "-c", CONVERT_AND_DIE, *arguments], check=False, cwd=REPOSITORY)
     assert killed.returncode == -signal.SIGKILL
-    packed = resolve_model(arguments[0], form="int8", cache_dir=tmp_path / "cache")
+    packed = ModelStore(tmp_path / "cache").open(arguments[0], "int8")
     packed.verify()
     assert names_in(packed.directory.parent) == [".lock", "int8"]
