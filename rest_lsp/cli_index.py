@@ -10,8 +10,17 @@ from rest_lsp.cli_terminal import print_json, print_text, progress_bars
 from rest_lsp.config import Settings
 from rest_lsp.errors import ConfigError
 from rest_lsp.models.progress import ProgressEvent
-from rest_lsp.models.tokenizer_file import find_tokenizer
-from rest_lsp.workspace import find_root, model_name, model_store, open_datastore, require_folder, tokenizer_path
+from rest_lsp.models.tokenizer_file import converted_forms, find_tokenizer
+from rest_lsp.workspace import (
+    find_root,
+    likely_device,
+    likely_dtype,
+    model_name,
+    model_store,
+    open_datastore,
+    require_folder,
+    tokenizer_path,
+)
 
 
 @takes_options("model", "device", "datastore")
@@ -78,7 +87,7 @@ def status(workspace: WorkspaceOption = None, json: JsonOption = False, *, overr
 def workspace_status(settings: Settings, root: Path) -> dict[str, Any]:
     """Plain data for `status --json`; "state" is ready, not_indexed or no_model.  Raises ModelError, DatastoreError."""
     name = model_name(settings)
-    is_here = model_store(settings).path(name) is not None
+    is_here = bool(converted_forms(name, settings.model.cache_dir)) or model_store(settings).path(name) is not None
     tokenizer = find_tokenizer(name, settings.model.cache_dir)
     datastore: dict[str, Any] = {"path": str(settings.datastores_dir), "tokens": 0, "files": 0, "segments": 0}
     if tokenizer is not None and settings.datastore.enabled:
@@ -86,7 +95,7 @@ def workspace_status(settings: Settings, root: Path) -> dict[str, Any]:
         datastore = opened.status().to_json()
         opened.close()
     state, reason, fix = "ready", None, None
-    if not is_here and tokenizer is None:
+    if not is_here:
         state, reason, fix = "no_model", f"The model {name} is not on this machine.", "Run `rest-lsp models pull`."
     elif settings.datastore.enabled and not datastore["files"]:
         state, reason, fix = "not_indexed", "The workspace has no index yet.", "Run `rest-lsp index`."
@@ -96,8 +105,8 @@ def workspace_status(settings: Settings, root: Path) -> dict[str, Any]:
         "fix": fix,
         "workspace": str(root),
         "model": name,
-        "device": settings.device.name,
-        "dtype": settings.device.dtype,
+        "device": likely_device(settings),
+        "dtype": likely_dtype(settings),
         "datastore": datastore,
     }
 

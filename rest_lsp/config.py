@@ -102,7 +102,7 @@ class CompletionOptions(Section):
 
 
 class DraftingOptions(Section):
-    """How drafts are made.  They change the speed, never the tokens; within a time budget, more of them may be shown."""
+    """How drafts are made.  They change the speed, never the tokens; a time budget may let more be shown."""
 
     enabled: bool = Field(default=True, description="Draft from the document and the repository.")
     max_nodes: int = Field(default=64, ge=1, le=64, description="Most draft tokens that are verified in one pass.")

@@ -91,8 +91,8 @@ def _merged(given: list[Given], problems: list[str]) -> Loaded:
             )
         elif entry.from_workspace and option.path == "model.name" and not _is_for_anybody(entry.value):
             problems.append(
-                f"{entry.origin}: {entry.path} = {entry.value!r} is ignored: a workspace may choose auto or a name from "
-                f"`rest-lsp models list`; set anything else in {user_config_file()}."
+                f"{entry.origin}: {entry.path} = {entry.value!r} is ignored: a workspace may choose auto or a name "
+                f"from `rest-lsp models list`; set anything else in {user_config_file()}."
             )
         elif entry.value is not None:
             section = chosen.setdefault(option.section, {})

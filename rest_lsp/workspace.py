@@ -39,7 +39,23 @@ def model_name(settings: Settings, *, device: str | None = None) -> str:
     """What `model.name` stands for.  `device` is where the model runs, None when that has not been decided."""
     if settings.model.name != "auto":
         return settings.model.name
-    return GPU_MODEL if (device or _likely_device(settings)) in ("cuda", "mps") else CPU_MODEL
+    return GPU_MODEL if (device or likely_device(settings)) in ("cuda", "mps") else CPU_MODEL
+
+
+def likely_device(settings: Settings) -> str:
+    """What torch will choose, told without importing it, which takes seconds."""
+    if settings.device.name != "auto":
+        return settings.device.name
+    if _NVIDIA_DRIVER.exists() and not _torch_version().endswith("+cpu"):
+        return "cuda"
+    return "mps" if (platform.system(), platform.machine()) == ("Darwin", "arm64") else "cpu"
+
+
+def likely_dtype(settings: Settings) -> str:
+    """The form of the weights that goes with it; "bf16 or fp16" where only the GPU itself could tell."""
+    if settings.device.dtype != "auto":
+        return settings.device.dtype
+    return {"cpu": "int8", "mps": "fp16"}.get(likely_device(settings), "bf16 or fp16")
 
 
 def model_store(settings: Settings, progress: Progress = silent, cancel: CancelToken | None = None) -> ModelStore:
@@ -57,15 +73,6 @@ def open_datastore(settings: Settings, root: Path, tokenizer: Path) -> Datastore
     """The index of a workspace as it was left; whoever opens it closes it.  Raises DatastoreError, ModelError."""
     rules = IndexRules(max_file_bytes=settings.datastore.max_file_bytes, exclude=settings.datastore.exclude)
     return Datastore.open(root, directory=settings.datastores_dir, tokenizer_path=tokenizer, rules=rules)
-
-
-def _likely_device(settings: Settings) -> str:
-    """What torch will choose, told without importing it, which takes seconds."""
-    if settings.device.name != "auto":
-        return settings.device.name
-    if _NVIDIA_DRIVER.exists() and not _torch_version().endswith("+cpu"):
-        return "cuda"
-    return "mps" if (platform.system(), platform.machine()) == ("Darwin", "arm64") else "cpu"
 
 
 def _torch_version() -> str:

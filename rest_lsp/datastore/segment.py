@@ -7,7 +7,6 @@ one sorted order then, found with a single binary search.  Knows no generations,
 from __future__ import annotations
 
 import mmap
-from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -103,10 +102,6 @@ class Segment:
     @property
     def n_documents(self) -> int:
         return self.header.n_documents
-
-    def document_at(self, position: int) -> int:
-        """The document that holds the stored token at `position`."""
-        return bisect_right(self.starts, position) - 1
 
     def content_hash(self, document: int) -> bytes:
         start = self.header.layout.hashes.start + HASH_BYTES * document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 
@@ -132,7 +133,7 @@ def test_weights_stay_right_when_dead_rows_make_it_look_again() -> None:
     segment = Segment.build("1", documents_with([7, 8], 1_000), PRINT)
     first_row = segment.first_rows[segment.dense_ids[8]]
     looked_at = [first_row + 10 + 20 * number for number in range(0, 50, 2)]
-    dead = frozenset(segment.document_at(segment.rows[row]) for row in looked_at)
+    dead = frozenset(bisect_right(segment.starts, segment.rows[row]) - 1 for row in looked_at)
     found = ask(Snapshot(Generation(1, (LiveSegment(segment, dead),))), [7, 8], limit=50)
     assert len(found) == 50
     assert sum(one.weight for one in found) == pytest.approx(1_000 * 75 / 100)

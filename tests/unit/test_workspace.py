@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from rest_lsp.config import DeviceOptions, ModelOptions, Settings
+from rest_lsp.cli_index import workspace_status
+from rest_lsp.config import DatastoreOptions, DeviceOptions, ModelOptions, Settings
 from rest_lsp.errors import ConfigError, ModelError
+from rest_lsp.models.catalogue import load_catalogue
+from rest_lsp.models.packed import FORMAT_VERSION
 from rest_lsp.models.store import ModelStore
 from rest_lsp.models.tokenizer_file import converted_forms, find_tokenizer, obtain_tokenizer
-from rest_lsp.workspace import find_root, model_name, require_folder
+from rest_lsp.workspace import find_root, likely_device, likely_dtype, model_name, require_folder
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
 
@@ -41,6 +45,31 @@ def test_the_automatic_model_depends_on_the_device() -> None:
     assert name("auto", "auto", "cpu") == "qwen2.5-coder-0.5b"
     assert name("auto", "auto", "cuda") == "qwen2.5-coder-1.5b"
     assert name("./mine.gguf", "cuda") == "./mine.gguf"
+
+
+def test_device_and_form_are_told_without_torch() -> None:
+    def form(device: str, dtype: str = "auto") -> tuple[str, str]:
+        settings = Settings(device=DeviceOptions.model_validate({"name": device, "dtype": dtype}))
+        return likely_device(settings), likely_dtype(settings)
+
+    assert form("cpu") == ("cpu", "int8")
+    assert form("cuda") == ("cuda", "bf16 or fp16")
+    assert form("mps") == ("mps", "fp16")
+    assert form("cpu", "bf16") == ("cpu", "bf16")
+    assert "auto" not in form("auto")
+
+
+def test_a_tokenizer_alone_is_no_model(tmp_path: Path) -> None:
+    model = ModelOptions(name="qwen2.5-coder-0.5b", cache_dir=tmp_path)
+    settings = Settings(model=model, datastore=DatastoreOptions(enabled=False))
+    folder = tmp_path / "models" / load_catalogue()[model.name].folder_name
+    folder.mkdir(parents=True)
+    (folder / "tokenizer.json").write_text("{}")
+    assert find_tokenizer(model.name, tmp_path) is not None
+    assert workspace_status(settings, tmp_path)["state"] == "no_model"
+    (folder / "int8").mkdir()
+    (folder / "int8" / "complete.json").write_text(json.dumps({"format": FORMAT_VERSION}))
+    assert workspace_status(settings, tmp_path)["state"] == "ready"
 
 
 def test_the_tokenizer_is_the_same_before_and_after_conversion(tmp_path: Path) -> None:
