@@ -143,5 +143,5 @@ def test_the_usual_file_and_function_are_short() -> None:
 
 
 def test_no_two_test_files_share_a_name() -> None:
-    names = [path.name for path in TESTS.rglob("*.py") if path.name != "__init__.py"]
+    names = [path.name for path in TESTS.rglob("*.py") if path.name not in ("__init__.py", "conftest.py")]
     assert sorted(set(names)) == sorted(names)
