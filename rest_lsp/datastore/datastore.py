@@ -18,6 +18,7 @@ from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES
 from rest_lsp.datastore.generation import Generation, open_newest, open_segments
 from rest_lsp.datastore.hot import HotBuffers
 from rest_lsp.datastore.indexer import Indexer
+from rest_lsp.datastore.listing import Listing
 from rest_lsp.datastore.manifest import Manifest
 from rest_lsp.datastore.occurrence import CountNewlines, Occurrence, Origin
 from rest_lsp.datastore.protocol import Message, WorkerSetup, unpack_segments
@@ -88,6 +89,7 @@ class Datastore:
         self._generation = open_newest(setup.directory, setup.fingerprint).generation
         self._snapshot = Snapshot(self._generation)
         self._memory: dict[str, Segment] = {}
+        self._listing = Listing(setup.root, setup.rules)
         self._indexer = Indexer(setup, self._take)
         self._on_change: Callable[[], None] | None = None
         self._is_watching = False
@@ -108,16 +110,30 @@ class Datastore:
     def set_buffer(self, path: str, ids: Sequence[int]) -> None:
         """Take the text of an open editor buffer, which supersedes the file on disk until `drop_buffer`.
 
-        `path` is relative to the workspace, or absolute.  Files that must not be indexed stay out, open or not.
+        `path` is relative to the workspace, or absolute.  Files outside the workspace stay out, and so do those whose
+        names say that they must not be indexed; whether a file is ignored is what `admits` knows.
         About 1 ms for 5,000 tokens.
         """
         key = self._key(path)
         with self._lock:
-            if self._setup.rules.path_verdict(key) in ("secret", "excluded"):
+            if Path(key).is_absolute() or self._setup.rules.path_verdict(key):
                 self._buffers.drop(key)
             else:
                 self._buffers.set(key, ids)
             self._swap()
+
+    def admits(self, path: str) -> bool:
+        """Whether the file at `path` belongs to the workspace by the rules for indexing, those of git included.
+
+        Blocks, since git is asked.  A file that is not on disk yet does not belong to it.
+        """
+        key = self._key(path)
+        if Path(key).is_absolute() or self._setup.rules.path_verdict(key):
+            return False
+        try:
+            return (self._setup.root / key).is_file() and key in self._listing.files([key])
+        except DatastoreError:
+            return False
 
     def drop_buffer(self, path: str) -> None:
         """The editor closed it: the file on disk counts again."""

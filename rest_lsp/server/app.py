@@ -26,6 +26,7 @@ from rest_lsp.config import Settings
 from rest_lsp.config_sources import Loaded
 from rest_lsp.server.buffers import BufferFeed
 from rest_lsp.server.commands import Commands
+from rest_lsp.server.documents import Document
 from rest_lsp.server.feedback import Messages
 from rest_lsp.server.frames import BrokenFrame
 from rest_lsp.server.history import History
@@ -33,7 +34,7 @@ from rest_lsp.server.inline_completion import Answer, InlineCompletion
 from rest_lsp.server.lifetime import ParentWatch
 from rest_lsp.server.logs import ClientLog, configure_logging, set_level, where
 from rest_lsp.server.protocol import LifecycleProtocol, Phase
-from rest_lsp.server.session import OpenSession, Session, SessionKeeper
+from rest_lsp.server.session import CompletionService, OpenSession, Session, SessionKeeper
 from rest_lsp.server.status import STATUS_REQUEST, StatusBoard
 from rest_lsp.server.stdio import FrameReader, FrameWriter, ProtocolPipes, claim_stdio
 from rest_lsp.server.worker import Worker
@@ -130,7 +131,6 @@ class RestLanguageServer(LanguageServer):
             types.SHUTDOWN: self._shut_down,
             types.TEXT_DOCUMENT_DID_OPEN: self._did_open,
             types.TEXT_DOCUMENT_DID_CHANGE: self._did_change,
-            types.TEXT_DOCUMENT_DID_CLOSE: self._did_close,
             types.WORKSPACE_DID_CHANGE_CONFIGURATION: self._did_change_configuration,
             types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: self._did_change_folders,
             STATUS_REQUEST: lambda _: self._status.full(),
@@ -153,11 +153,13 @@ class RestLanguageServer(LanguageServer):
     def _complete(self, params: types.InlineCompletionParams) -> Answer | Awaitable[Answer]:
         if not self._status.enabled:
             return self._completion.refuse(Outcome.DISABLED)
-        session = self._keeper.session
-        service = session.service if session is not None else None
-        return self._completion.complete(params, service, self.protocol.workspace, self._client_name)
+        return self._completion.complete(params, self._service, self.protocol.workspace, self._client_name)
+
+    def _service(self) -> CompletionService | None:
+        return self._keeper.session.service if self._keeper.session is not None else None
 
     def _initialize(self, params: types.InitializeParams) -> None:
+        self.protocol.workspace.on_close = self._closed
         self._client_name = params.client_info.name if params.client_info else ""
         self._watch.watch_editor(params.process_id)
         window = params.capabilities.window
@@ -177,7 +179,8 @@ class RestLanguageServer(LanguageServer):
             self._client_name or "unknown",
             connection["position_encoding"],
         )
-        self._apply(self._loaded)
+        self._configure(self._loaded)
+        self._reopen(self._loaded)
 
     def _shut_down(self, params: None) -> None:
         self._keeper.close()
@@ -193,36 +196,39 @@ class RestLanguageServer(LanguageServer):
         if document is not None:
             self._buffers.changed(document)
 
-    def _did_close(self, params: types.DidCloseTextDocumentParams) -> None:
-        self._engine.give_up(params.text_document.uri)
-        self._buffers.closed(params.text_document.uri)
+    def _closed(self, document: Document) -> None:
+        self._engine.give_up(document.uri)
+        self._buffers.closed(document)
 
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
-        """Replaces what the editor said before; editors that keep nothing for us send something empty."""
+        """Replaces what the editor said before; editors that keep nothing for us send something empty.
+
+        What only says how the server behaves needs no new session, and loading a model takes seconds.
+        """
         if isinstance(params.settings, Mapping) and params.settings:
             self._editor_settings = params.settings
             before, self._loaded = self._loaded, self._load()
-            if self._loaded.settings != before.settings:
-                self._apply(self._loaded)
-            else:
-                self._show_problems(self._loaded)
+            self._configure(self._loaded)
+            if _of_session(self._loaded.settings) != _of_session(before.settings):
+                self._reopen(self._loaded)
 
     def _did_change_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
         """Only the first folder is indexed, so most changes change nothing."""
         if self.protocol.workspace.root != self._root:
             self._loaded = self._load()
-            self._apply(self._loaded)
+            self._configure(self._loaded)
+            self._reopen(self._loaded)
 
     def _load(self) -> Loaded:
         self._root = self.protocol.workspace.root
         return self._load_settings(self._root, self._editor_settings)
 
-    def _apply(self, loaded: Loaded) -> None:
-        set_level(loaded.settings.server.log_level)
-        self._show_problems(loaded)
+    def _reopen(self, loaded: Loaded) -> None:
+        self._buffers.detach()
         self._keeper.open(loaded.settings, self._root)
 
-    def _show_problems(self, loaded: Loaded) -> None:
+    def _configure(self, loaded: Loaded) -> None:
+        set_level(loaded.settings.server.log_level)
         for problem in loaded.problems:
             log.warning("%s", problem)
             self._messages.show_once(problem, types.MessageType.Warning)
@@ -300,6 +306,11 @@ def _as_function(method: Callable[..., Any], *, drop_arguments: bool = False) ->
         return method() if drop_arguments else method(*arguments)
 
     return call
+
+
+def _of_session(settings: Settings) -> dict[str, Any]:
+    """The options that a session is opened with."""
+    return settings.model_dump(exclude={"server"})
 
 
 def _package_version() -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
+
+from pygls.uris import uri_scheme
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.source_file import indexable_text
 from rest_lsp.errors import Cancelled
 from rest_lsp.server.documents import Document, file_path
 from rest_lsp.server.logs import where
-from rest_lsp.server.session import Session
+from rest_lsp.server.session import Datastore, Session, Tokenizer
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -20,64 +24,100 @@ DEBOUNCE_S = 0.15
 
 
 class BufferFeed:
-    """Waits until somebody pauses, then replaces the buffer as a whole.  Belongs to the event loop."""
+    """Waits until somebody pauses, then replaces the buffer as a whole.  Belongs to the event loop.
+
+    Documents are known by their decoded URI, so that two spellings are one document.
+    """
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._loop = asyncio.get_running_loop()
-        self._session: Session | None = None
+        self._target: _Target | None = None
         self._root: Path | None = None
-        self._max_bytes = 0
         self._documents: dict[str, Document] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def attach(self, session: Session, root: Path | None, max_bytes: int) -> None:
         """From now on feed this session's datastore, beginning with what is open already."""
-        self._session, self._root, self._max_bytes = session, root, max_bytes
-        for uri in self._documents:
-            self._schedule(uri, 0)
+        datastore = session.datastore
+        self._root = root
+        self._target = None if datastore is None else _Target(datastore, session.tokenizer, max_bytes)
+        for document in self._documents.values():
+            self._schedule(document, 0)
+
+    def detach(self) -> None:
+        """Let go of the session; what changes until the next one is fed to that."""
+        self._target = None
 
     def changed(self, document: Document) -> None:
         """The document was opened or edited."""
-        self._documents[document.uri] = document
-        self._schedule(document.uri, DEBOUNCE_S)
+        self._documents[unquote(document.uri)] = document
+        self._schedule(document, DEBOUNCE_S)
 
-    def closed(self, uri: str) -> None:
-        self._documents.pop(uri, None)
-        self._schedule(uri, 0)
+    def closed(self, document: Document) -> None:
+        self._documents.pop(unquote(document.uri), None)
+        self._schedule(document, 0)
 
     def stop(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
         self._worker.stop()
 
-    def _schedule(self, uri: str, delay_s: float) -> None:
-        timer = self._timers.pop(uri, None)
+    def _schedule(self, document: Document, delay_s: float) -> None:
+        key = unquote(document.uri)
+        timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
-        self._timers[uri] = self._loop.call_later(delay_s, self._send, uri)
+        self._timers[key] = self._loop.call_later(delay_s, self._send, key, document)
 
-    def _send(self, uri: str) -> None:
-        self._timers.pop(uri, None)
-        session = self._session
-        datastore = session.datastore if session is not None else None
-        if session is None or datastore is None:
+    def _send(self, key: str, document: Document) -> None:
+        self._timers.pop(key, None)
+        target = self._target
+        if target is None:
             return
-        name = document_name(uri, self._root)
-        document = self._documents.get(uri)
-        text = document.source if document is not None else ""
-        limit = self._max_bytes
+        name = document_name(document.uri, self._root)
+        text = document.source if key in self._documents else None
+        is_file = file_path(document.uri) is not None
+        if not is_file and uri_scheme(document.uri) != "untitled":
+            # Views of files that are not the files: a side of a diff, a cell of a notebook.
+            return
 
         def work(cancel: CancelToken) -> None:
-            content = _indexable(text, limit)
-            if content is None:
-                datastore.drop_buffer(name)
-                return
-            ids = session.tokenizer.encode(content)
-            if not cancel.is_cancelled:
-                datastore.set_buffer(name, ids)
+            if text is None:
+                target.drop(name)
+            else:
+                target.feed(name, text, cancel, is_file=is_file)
 
-        self._worker.post(uri, work).add_done_callback(_log_failure)
+        self._worker.post(key, work).add_done_callback(_log_failure)
+
+
+@dataclass
+class _Target:
+    """Where buffers go.  Belongs to the worker's thread, and holds nothing of the session that holds the model."""
+
+    datastore: Datastore
+    tokenizer: Tokenizer
+    max_bytes: int
+    admitted: dict[str, bool] = field(default_factory=dict)
+
+    def feed(self, name: str, text: str, cancel: CancelToken, *, is_file: bool) -> None:
+        content = _indexable(text, self.max_bytes)
+        if content is None or (is_file and not self._admits(name)):
+            self.datastore.drop_buffer(name)
+            return
+        ids = self.tokenizer.encode(content)
+        if not cancel.is_cancelled:
+            self.datastore.set_buffer(name, ids)
+
+    def drop(self, name: str) -> None:
+        self.admitted.pop(name, None)
+        self.datastore.drop_buffer(name)
+
+    def _admits(self, name: str) -> bool:
+        """Asked once while a document is open; a refusal again each time, since a new file is refused until saved."""
+        if not self.admitted.get(name):
+            self.admitted[name] = self.datastore.admits(name)
+        return self.admitted[name]
 
 
 def document_name(uri: str, root: Path | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -77,6 +77,7 @@ class EditorWorkspace(Workspace):
         super().__init__(root_uri, types.TextDocumentSyncKind.Incremental, folders, encoding)
         self.codec = LinePositionCodec(encoding)
         self._position_codec = self.codec
+        self.on_close: Callable[[Document], None] | None = None
 
     @property
     def root(self) -> Path | None:
@@ -91,6 +92,13 @@ class EditorWorkspace(Workspace):
         """The buffer that the editor has open under `uri`."""
         found = self.text_documents.get(unquote(uri))
         return found if isinstance(found, Document) else None
+
+    def remove_text_document(self, doc_uri: str) -> None:
+        """`on_close` gets the document itself: the client may close it under another spelling of its URI."""
+        document = self.open_document(doc_uri)
+        super().remove_text_document(doc_uri)
+        if document is not None and self.on_close is not None:
+            self.on_close(document)
 
     def update_text_document(
         self, text_doc: types.VersionedTextDocumentIdentifier, change: types.TextDocumentContentChangeEvent

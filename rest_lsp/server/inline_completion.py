@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MAX_UNOPENED_BYTES = 16 << 20
 Answer: TypeAlias = "list[types.InlineCompletionItem] | None"
+FindService = Callable[[], CompletionService | None]
+"""Asked when the work is handed over: until then the session may be another, and its model must not be held."""
 # Neovim keeps line ends out of its buffers and would insert a carriage return as a character.
 _CLIENTS_THAT_ADD_LINE_ENDS = ("neovim",)
 
@@ -56,7 +58,7 @@ class InlineCompletion:
     def complete(
         self,
         params: types.InlineCompletionParams,
-        service: CompletionService | None,
+        find_service: FindService,
         workspace: EditorWorkspace,
         client_name: str,
     ) -> Answer | Awaitable[Answer]:
@@ -64,19 +66,19 @@ class InlineCompletion:
 
         An open document is read here and not later: the next message may change it, and the position is of now.
         """
-        if service is None:
+        if find_service() is None:
             return self.refuse(Outcome.NO_MODEL)
         document = workspace.open_document(params.text_document.uri)
         if document is None:
             return self._attempt(
-                lambda attempt: self._complete_unopened(attempt, params, service, workspace, client_name)
+                lambda attempt: self._complete_unopened(attempt, params, find_service, workspace, client_name)
             )
         if _asks_for_other_version(params, document):
             self._history.record(Outcome.STALE)
             return None
         request = _request(params, document, workspace.root)
         return self._attempt(
-            lambda attempt: self._complete(attempt, params, service, document, request, workspace, client_name)
+            lambda attempt: self._complete(attempt, params, find_service, document, request, workspace, client_name)
         )
 
     def refuse(self, outcome: Outcome) -> list[types.InlineCompletionItem]:
@@ -98,7 +100,7 @@ class InlineCompletion:
         self,
         attempt: _Attempt,
         params: types.InlineCompletionParams,
-        service: CompletionService,
+        find_service: FindService,
         workspace: EditorWorkspace,
         client_name: str,
     ) -> Answer:
@@ -107,13 +109,13 @@ class InlineCompletion:
             attempt.outcome = Outcome.UNREADABLE
             return []
         request = _request(params, document, workspace.root)
-        return await self._complete(attempt, params, service, document, request, workspace, client_name)
+        return await self._complete(attempt, params, find_service, document, request, workspace, client_name)
 
     async def _complete(
         self,
         attempt: _Attempt,
         params: types.InlineCompletionParams,
-        service: CompletionService,
+        find_service: FindService,
         document: Document,
         request: CompletionRequest | None,
         workspace: EditorWorkspace,
@@ -121,6 +123,10 @@ class InlineCompletion:
     ) -> Answer:
         if request is None or "\0" in request.text:
             attempt.outcome = Outcome.MENU if request is None else Outcome.UNSUPPORTED
+            return []
+        service = find_service()
+        if service is None:
+            attempt.outcome = Outcome.NO_MODEL
             return []
         attempt.result = result = await self._run(document.uri, service, request, document)
         if result is None or document.version != request.version or _was_closed(document, workspace):

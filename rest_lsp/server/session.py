@@ -6,6 +6,7 @@ Opening takes seconds and runs in the engine's thread; refreshing the datastore 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ class Datastore(Protocol):
     def watch(self) -> None: ...
     def set_buffer(self, path: str, ids: Sequence[int]) -> None: ...
     def drop_buffer(self, path: str) -> None: ...
+    def admits(self, path: str) -> bool: ...
     def status(self) -> Any: ...
 
 
@@ -101,6 +103,8 @@ class SessionKeeper:
         """Open in the background, after closing what was open; the outcome goes to the status board."""
         self.session = None
         self._indexer.give_up("refresh")
+        # Whatever still waits or runs for a completion would keep the old model in memory while the new one loads.
+        self._engine.give_up_all()
         self._start(self._open(settings, workspace))
 
     def reindex(self) -> bool:
@@ -184,3 +188,6 @@ class SessionKeeper:
                 session.close()
             except Exception as error:  # noqa: BLE001 - a new session must be able to open all the same
                 log.error("A session could not be closed: %s", where(error))
+            session = None
+            # Weights are large, so they must not wait for Python to look for reference cycles.
+            gc.collect()

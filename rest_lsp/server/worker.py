@@ -66,6 +66,14 @@ class Worker:
             if job is not None:
                 _abandon(job)
 
+    def give_up_all(self) -> None:
+        """`give_up` for every key."""
+        with self._changed:
+            jobs = [*self._waiting.values(), *([self._running] if self._running else [])]
+            self._waiting.clear()
+        for job in jobs:
+            _abandon(job)
+
     def stop(self, last: Callable[[], None] | None = None) -> None:
         """Cancel everything, then run `last` in the thread and end it.  Returns at once."""
         with self._changed:
@@ -84,19 +92,23 @@ class Worker:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            outcome: Callable[[], None]
-            try:
-                result = job.work(job.cancel)
-            except BaseException as error:  # noqa: BLE001 - whatever a job raises belongs to who posted it
-                outcome = _failing(job, error)
-            else:
-                outcome = _succeeding(job, result)
-            with self._changed:
-                self._running = None
-            self._on_loop(outcome)
-            self._report_busy(is_busy=False)
+            self._do(job)
         if self._last is not None:
             self._last()
+
+    def _do(self, job: _Job) -> None:
+        """A function of its own, so that nothing of a job and its result outlives it in the thread's variables."""
+        outcome: Callable[[], None]
+        try:
+            result = job.work(job.cancel)
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises belongs to who posted it
+            outcome = _failing(job, error)
+        else:
+            outcome = _succeeding(job, result)
+        with self._changed:
+            self._running = None
+        self._on_loop(outcome)
+        self._report_busy(is_busy=False)
 
     def _next(self) -> _Job | None:
         with self._changed:

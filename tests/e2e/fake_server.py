@@ -15,6 +15,7 @@ import argparse  # noqa: E402
 import os  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
+import weakref  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
 from dataclasses import dataclass, field  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -56,11 +57,16 @@ class Counts:
     last_before: str = ""
     last_length: int = 0
     buffers: dict[str, int] = field(default_factory=dict)
+    opened: int = 0
+    former_was_alive: bool = False
     running: int = 0
     most_running: int = 0
 
 
 class FakeService:
+    owner: object = None
+    """What stands for the model: whoever holds the service holds it."""
+
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
 
@@ -134,6 +140,9 @@ class FakeDatastore:
     def set_buffer(self, path: str, ids: Sequence[int]) -> None:
         self._counts.buffers[path] = len(ids)
 
+    def admits(self, path: str) -> bool:
+        return not path.startswith("/")
+
     def drop_buffer(self, path: str) -> None:
         self._counts.buffers.pop(path, None)
 
@@ -176,7 +185,10 @@ def main() -> None:
     parser.add_argument("--broken", action="store_true")
     given = parser.parse_args()
 
+    opened: list[weakref.ref[FakeSession]] = []
+
     def open_session(settings: Settings, _: Path | None, progress: Callable[[Any], None]) -> FakeSession:
+        is_former_alive = bool(opened) and opened[-1]() is not None
         print("torch says something on import")
         if given.open_gate is not None:
             work_until(given.open_gate.exists, lambda: progress(Event("read", 1, 2)))
@@ -184,8 +196,11 @@ def main() -> None:
             raise ModelError("The model nowhere/none is not on this machine.", "Run `rest-lsp models pull`.")
         if given.broken:
             raise ValueError("password = 'hunter2'")
-        counts = Counts()
-        return FakeSession(settings, FakeDatastore(counts, given.index_gate), counts, given.close_gate)
+        counts = Counts(opened=len(opened) + 1, former_was_alive=is_former_alive)
+        session = FakeSession(settings, FakeDatastore(counts, given.index_gate), counts, given.close_gate)
+        opened.append(weakref.ref(session))
+        session.service.owner = session
+        return session
 
     run_stdio(
         lambda workspace, editor: load_settings(workspace, editor=editor, environment={}), open_session, pipes=PIPES

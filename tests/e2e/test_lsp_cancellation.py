@@ -115,6 +115,17 @@ def test_closing_the_document_gives_its_request_up(client: LspClient) -> None:
     assert client.complete(URI, 1, 4) == []
 
 
+def test_closing_under_another_spelling_gives_up_and_forgets(client: LspClient) -> None:
+    client.open("untitled:a%20b", "slow")
+    client.poll_status(lambda status: "untitled:a%20b" in status["datastore"]["buffers"])
+    slow = client.post_completion("untitled:a%20b", 0, 4)
+    wait_until_running(client)
+    client.close_document("untitled:a b")
+    assert client.answer(slow)["result"] is None
+    client.poll_status(lambda status: status["datastore"]["cancelled"] == 1)
+    client.poll_status(lambda status: "untitled:a%20b" not in status["datastore"]["buffers"])
+
+
 def test_the_status_says_busy_while_the_model_works(client: LspClient) -> None:
     slow = client.post_completion(URI, 0, 4)
     client.wait_for_state("busy")

@@ -102,7 +102,37 @@ def test_changed_options_open_a_new_session(tmp_path: Path) -> None:
         for settings in unchanged:
             client.notify("workspace/didChangeConfiguration", {"settings": settings})
         assert client.ask("rest/status")["model"] == "second"
-        assert client.ask("rest/status")["state"] == "ready", "nothing has changed, so nothing is opened again"
+        status = client.ask("rest/status")
+        assert status["state"] == "ready", "nothing has changed, so nothing is opened again"
+        assert status["datastore"]["opened"] == 2
+
+
+def test_a_change_of_the_log_level_opens_nothing(tmp_path: Path) -> None:
+    with LspClient() as client:
+        client.initialize(tmp_path, options={"model": "mine"})
+        client.wait_for_state("ready")
+        changed = {"model": "mine", "server": {"log_level": "error"}}
+        client.notify("workspace/didChangeConfiguration", {"settings": changed})
+        assert run(client, "rest.debugInfo")["settings"]["server"]["log_level"] == "error"
+        assert client.ask("rest/status")["datastore"]["opened"] == 1
+        changed["device"] = {"threads": 1}
+        client.notify("workspace/didChangeConfiguration", {"settings": changed})
+        client.poll_status(lambda status: status["datastore"] and status["datastore"]["opened"] == 2)
+
+
+def test_the_former_session_is_gone_before_the_next_one_opens() -> None:
+    with LspClient() as client:
+        client.initialize(options={"model": "first"})
+        client.wait_for_state("ready")
+        client.open("untitled:a", "word")
+        client.poll_status(lambda status: status["datastore"]["buffers"])
+        assert client.complete("untitled:a", 0, 4)
+        client.open("untitled:b", "slow")
+        waiting = [client.post_completion("untitled:b", 0, 4), client.post_completion("untitled:a", 0, 4)]
+        client.notify("workspace/didChangeConfiguration", {"settings": {"model": "second"}})
+        client.poll_status(lambda status: status["model"] == "second" and status["state"] == "ready")
+        assert not client.ask("rest/status")["datastore"]["former_was_alive"]
+        assert all("result" in client.answer(request) for request in waiting)
 
 
 def test_initialization_options_of_any_shape_are_survived() -> None:
