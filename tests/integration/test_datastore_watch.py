@@ -131,15 +131,33 @@ def test_an_open_buffer_supersedes_the_file_until_it_is_closed(watched: Watched)
     watched.expect("zeta_name", "z.py")
     assert watched.paths("stored_name") == set(), "the buffer still counts"
     datastore.set_buffer("/somewhere/else.py", encode("outside_name = 1\n"))
-    assert watched.paths("outside_name") == {"/somewhere/else.py"}
+    assert watched.paths("outside_name") == set()
     datastore.drop_buffer(str(watched.root / "a.py"))
     assert watched.paths("unsaved_name") == set()
     watched.expect("stored_name", "a.py")
 
 
-def test_buffers_of_secret_files_stay_out(watched: Watched) -> None:
-    watched.datastore.set_buffer(".env", watched.tokenizer.encode("hidden_name = 1\n"))
+@pytest.mark.parametrize("path", [".env", "poetry.lock", "node_modules/a.js", "api_pb2.py", "/outside/a.py"])
+def test_buffers_of_files_that_are_never_indexed_stay_out(watched: Watched, path: str) -> None:
+    watched.datastore.set_buffer(path, watched.tokenizer.encode("hidden_name = 1\n"))
     assert watched.paths("hidden_name") == set()
+    assert not watched.datastore.admits(path)
+
+
+@pytest.mark.parametrize("with_git", [True, False])
+def test_ignored_files_are_not_admitted(tmp_path: Path, with_git: bool) -> None:
+    root = write_files(
+        tmp_path / "ignoring",
+        {".gitignore": "private/\n", ".restlspignore": "own.py\n", "private/a.py": "x", "own.py": "x", "a.py": "x"},
+    )
+    if with_git:
+        git(root, "init", "-q")
+    datastore = Datastore.open(
+        root, directory=tmp_path / "index", tokenizer_path=write_tokenizer(tmp_path / "tokenizer.json")
+    )
+    admitted = [path for path in ("private/a.py", "own.py", "a.py", "not_there.py") if datastore.admits(path)]
+    datastore.close()
+    assert admitted == ["a.py"]
 
 
 def test_a_file_being_completed_can_be_left_out(watched: Watched) -> None:
