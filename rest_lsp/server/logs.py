@@ -5,8 +5,11 @@ An exception's own words may quote a document, so only those of `RestLspError`, 
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import queue
 import sys
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -18,14 +21,17 @@ from rest_lsp.errors import RestLspError
 
 _BUFFERED_RECORDS = 500
 _KEPT_LINES = 50
+_FLUSH_S = 0.3
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class ClientLog(logging.Handler):
     """Keeps records until `connect`, then passes them on as `window/logMessage`; remembers the last lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, other: logging.Handler) -> None:
+        """Once there is a client, `other` gets warnings only."""
         super().__init__()
+        self._other = other
         self._send: Callable[[types.LogMessageParams], None] | None = None
         self._buffer: deque[types.LogMessageParams] = deque(maxlen=_BUFFERED_RECORDS)
         self.recent: deque[str] = deque(maxlen=_KEPT_LINES)
@@ -35,6 +41,7 @@ class ClientLog(logging.Handler):
         self.acquire()
         try:
             self._send = send
+            self._other.setLevel(logging.WARNING)
             while self._buffer:
                 send(self._buffer.popleft())
         finally:
@@ -50,16 +57,43 @@ class ClientLog(logging.Handler):
             self._send(params)
 
 
+class ErrorStream(logging.Handler):
+    """Writes to standard error from a thread of its own; what a stopped reader leaves no room for is dropped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: queue.Queue[str] = queue.Queue(_BUFFERED_RECORDS)
+        self._stream = sys.stderr
+        threading.Thread(target=self._write, name="rest-lsp-stderr", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(self.format(record) + "\n")
+
+    def flush(self) -> None:
+        """Wait for what is queued, but not for long: nobody may read it."""
+        with self._lines.all_tasks_done:
+            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, _FLUSH_S)
+
+    def _write(self) -> None:
+        while True:
+            line = self._lines.get()
+            with contextlib.suppress(OSError, ValueError):
+                self._stream.write(line)
+                self._stream.flush()
+            self._lines.task_done()
+
+
 def configure_logging(level: str) -> ClientLog:
     """Route the package's records to stderr and to the returned handler; libraries only to stderr, from warnings on."""
-    stderr = logging.StreamHandler(sys.stderr)
+    stderr = ErrorStream()
     stderr.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     root.handlers = [stderr]
     root.setLevel(logging.WARNING)
     # pygls logs whole messages, that is: documents.
     logging.getLogger("pygls").setLevel(logging.CRITICAL + 1)
-    client = ClientLog()
+    client = ClientLog(stderr)
     package = logging.getLogger("rest_lsp")
     package.addHandler(client)
     set_level(level)
