@@ -102,6 +102,20 @@ def test_documents_of_many_kinds(client: LspClient, text: str, asked: tuple[int,
     assert_items(client.complete("untitled:kinds", *asked), *place)
 
 
+@pytest.mark.parametrize("before", ["x = '\U0001f600' + ", "if other:\r\n    ", "<|fim_middle|>\n", CODE * 80_000])
+def test_documents_of_many_kinds_are_completed(client: LspClient, before: str) -> None:
+    """The random model has nothing to say behind some beginnings, but not behind most."""
+    line, answers = before.count("\n"), []
+    typed = before.rpartition("\n")[2]
+    for beginning in ("se", "add", "x", "item", "other.se", "compute(other.add", "self.val", "return sel"):
+        character = len((typed + beginning).encode("utf-16-le")) // 2
+        client.open("untitled:beginnings", before + beginning)
+        answers.append(client.complete("untitled:beginnings", line, character))
+        assert_items(answers[-1], line, character)
+    client.close_document("untitled:beginnings")
+    assert any(answers)
+
+
 def test_a_document_of_five_megabytes(client: LspClient) -> None:
     n_lines = 5_000_000 // len(CODE) * 2
     client.open("untitled:large", CODE * (n_lines // 2) + "def add(sel")
