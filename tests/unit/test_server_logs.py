@@ -12,11 +12,9 @@ from rest_lsp.server.logs import ErrorStream
 
 def test_a_full_pipe_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     read_fd, write_fd = os.pipe()
-    with os.fdopen(write_fd, "w") as stream, os.fdopen(read_fd) as reader:
-        monkeypatch.setattr("sys.stderr", stream)
-        handler = ErrorStream()
-        for _ in range(2000):
-            handler.handle(logging.LogRecord("a", logging.WARNING, "a.py", 1, "x" * 1000, None, None))
-        handler.flush()
-        while reader.read(1000) and handler._lines.unfinished_tasks:
-            pass
+    monkeypatch.setattr("sys.stderr", os.fdopen(write_fd, "w"))
+    handler = ErrorStream()
+    for _ in range(2000):
+        handler.handle(logging.LogRecord("a", logging.WARNING, "a.py", 1, "x" * 1000, None, None))
+    handler.flush()
+    os.close(read_fd)
