@@ -147,7 +147,8 @@ def _sample(level: Sequence[Match], query: Query, wanted: int) -> list[Occurrenc
     probed: set[int] = set()
     found: list[_Continuation] = []
     for offset in PASSES:
-        picks = {int((index + offset) * stride) for index in range(min(wanted, total))} - probed
+        few = total <= 2 * wanted
+        picks = set(range(total)) if few else {int((index + offset) * stride) for index in range(wanted)} - probed
         probed |= picks
         found += _read_picks(level, sorted(picks), query.depth)
         if 2 * len(found) > wanted or len(probed) == total or perf_counter() > query.deadline:
