@@ -81,7 +81,7 @@ class CompletionOptions(Section):
         default="auto", description="Whether a completion may have several lines; `auto` looks at the cursor's place."
     )
     prompt_tokens: int = Field(
-        default=1024, ge=64, le=32768, description="Budget for the text before and after the cursor, in tokens."
+        default=768, ge=64, le=32768, description="Budget for the text before and after the cursor, in tokens."
     )
     anchor_lines: int = Field(
         default=4,
