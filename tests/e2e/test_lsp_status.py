@@ -239,11 +239,11 @@ def test_the_log_reaches_the_client_after_initialized_and_not_before() -> None:
 
 
 def test_a_folder_that_is_added_later_becomes_the_workspace(tmp_path: Path) -> None:
-    (tmp_path / "rest-lsp.toml").write_text('model = "of-the-folder"\n')
+    (tmp_path / "rest-lsp.toml").write_text('model = "qwen2.5-coder-1.5b"\n')
     with LspClient() as client:
         client.initialize()
         assert client.wait_for_state("ready")["model"] == "auto"
         added = [{"uri": tmp_path.as_uri(), "name": "later"}]
         client.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": added, "removed": []}})
-        client.poll_status(lambda status: status["model"] == "of-the-folder" and status["state"] == "ready")
+        client.poll_status(lambda status: status["model"] == "qwen2.5-coder-1.5b" and status["state"] == "ready")
         assert run(client, "rest.debugInfo")["workspace"] == str(tmp_path)

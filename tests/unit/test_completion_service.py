@@ -138,7 +138,9 @@ def test_sources_are_those_of_the_shown_tokens() -> None:
 def test_the_counts_of_a_result() -> None:
     result = Bench(ScriptedEngine("abc", group=2)).complete("x =█\n")
     assert (result.tokens, result.forwards, result.drafted) == (5, 3, 6)
-    assert (result.prefill_ms, result.retrieval_ms, result.decode_ms, result.reused) == (5.0, 3.0, 9.0, 3)
+    assert (result.prefill_ms, result.reused) == (5.0, 3)
+    assert result.retrieval_ms > 3.0, "making the drafter counts as well"
+    assert result.decode_ms - result.retrieval_ms == pytest.approx(6.0)
     assert {"snapshot", "build_prompt", "postprocess"} < set(result.spans)
 
 
