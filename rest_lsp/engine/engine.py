@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -66,7 +67,8 @@ class Engine:
         decoder = build_decoder(packed, device=where, dtype=kind, n_positions=capacity)
         cache = KVCache(packed.config, capacity, kind, where)
         if where.type == "cpu":
-            use_huge_pages()
+            # It takes a second or two, and whoever waits for the first completion need not.
+            threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()
         info = EngineInfo(name, device.value, number_format, threads, decoder.n_bytes_per_token, cache.n_bytes)
         return cls(DecoderVerifier(decoder, cache, exact=where.type == "cpu"), info)
 
