@@ -137,6 +137,16 @@ def open_session(settings: Settings, workspace: Path | None, progress: Progress 
         raise
 
 
+def fetch_model(settings: Settings, progress: Progress = silent) -> None:
+    """Download and convert what is missing of the configured model, so that it loads in seconds.
+
+    Raises ModelError with a remedy, and whatever `progress` raises.
+    """
+    device = choose_device(settings.device.name).value
+    form = choose_form(choose_dtype(settings.device.dtype, device).value)
+    model_store(settings, progress).open(model_name(settings, device=device), form)
+
+
 def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
     """Choose device and number format, fetch and convert what is missing, and load."""
     device = choose_device(settings.device.name)

@@ -24,12 +24,13 @@ def serve(*, overrides: Overrides) -> None:
 
     pipes = claim_stdio()
 
-    from rest_lsp.server.app import run_stdio
+    from rest_lsp.server.backend import Backend
+    from rest_lsp.server.run import run_stdio
 
     def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
         return load_settings(workspace, editor=editor, command_line=overrides)
 
-    run_stdio(load, _open_session, pipes=pipes)
+    run_stdio(Backend(load, _open_session, _fetch_model, _examine), pipes=pipes)
 
 
 def _open_session(*arguments: Any) -> Any:
@@ -37,3 +38,15 @@ def _open_session(*arguments: Any) -> Any:
     from rest_lsp.assembly import open_session
 
     return open_session(*arguments)
+
+
+def _fetch_model(*arguments: Any) -> None:
+    from rest_lsp.assembly import fetch_model
+
+    fetch_model(*arguments)
+
+
+def _examine(loaded: Loaded, root: Path | None) -> Any:
+    from rest_lsp.doctor import examine
+
+    return examine(loaded, root, with_completion=False)

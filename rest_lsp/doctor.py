@@ -30,8 +30,11 @@ from rest_lsp.workspace import model_name, model_store, open_datastore
 _PROBE = "def add(first, second):\n    return "
 
 
-def examine(loaded: Loaded, root: Path) -> Iterator[Check]:
-    """Every check, one after the other, so that they can be shown as they come.  What a check raises is its finding."""
+def examine(loaded: Loaded, root: Path | None, *, with_completion: bool = True) -> Iterator[Check]:
+    """Every check, one after the other, so that they can be shown as they come.  What a check raises is its finding.
+
+    `with_completion` loads the model to try it, which a process that has it loaded need not do.
+    """
     settings = loaded.settings
     checks: dict[str, Callable[[], Check]] = {
         "python": check_python,
@@ -45,8 +48,9 @@ def examine(loaded: Loaded, root: Path) -> Iterator[Check]:
         "suffix sorting": check_suffix_sorting,
         "model": lambda: check_model(loaded),
         "index": lambda: check_index(loaded, root),
-        "completion": lambda: check_completion(loaded, root),
     }
+    if with_completion:
+        checks["completion"] = lambda: check_completion(loaded, root)
     for name, check in checks.items():
         try:
             yield check()
@@ -79,8 +83,10 @@ def check_model(loaded: Loaded) -> Check:
     return Check("model", status, f"{name} is not on this machine.", f"rest-lsp models pull {name}")
 
 
-def check_index(loaded: Loaded, root: Path) -> Check:
+def check_index(loaded: Loaded, root: Path | None) -> Check:
     settings = loaded.settings
+    if root is None:
+        return Check("index", "ok", "No folder is open, so there is nothing to index.")
     if not settings.datastore.enabled:
         return Check("index", "ok", "datastore.enabled is false.")
     tokenizer = find_tokenizer(model_name(settings), settings.model.cache_dir)
@@ -94,7 +100,7 @@ def check_index(loaded: Loaded, root: Path) -> Check:
     return Check("index", "ok", f"{status.files:,} files, {status.tokens:,} tokens of {root} in {status.path}.")
 
 
-def check_completion(loaded: Loaded, root: Path) -> Check:
+def check_completion(loaded: Loaded, root: Path | None) -> Check:
     """A whole completion, if that needs no download or conversion."""
     if not _converted(loaded):
         return Check(

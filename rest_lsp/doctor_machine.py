@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rest_lsp.config import Settings
+from rest_lsp.memory import available_memory
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -19,7 +19,7 @@ _NEEDED_BYTES = 1_600_000_000
 _NEEDED_DISK_BYTES = 1_500_000_000
 _FEW_WATCHES = 32_768
 _INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
-_CPUINFO, _MEMINFO = Path("/proc/cpuinfo"), Path("/proc/meminfo")
+_CPUINFO = Path("/proc/cpuinfo")
 _WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
@@ -70,7 +70,7 @@ def check_processor() -> Check:
 
 
 def check_memory() -> Check:
-    available = _available_memory()
+    available = available_memory()
     if available is None:
         return Check("memory", "ok", "The free memory cannot be read on this system.")
     text = f"{available / 1e9:.1f} GB of memory are free"
@@ -146,16 +146,3 @@ def _processor_flags() -> set[str]:
     except OSError:
         return set()
     return {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.split()}
-
-
-def _available_memory() -> int | None:
-    """Bytes that can be used without swapping; None where the system does not say."""
-    try:
-        lines = _MEMINFO.read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, AttributeError, OSError):
-        return None

@@ -36,6 +36,7 @@ LAYERS = (
         "languages",
         "spelling",
         "cancellation",
+        "memory",
         "errors",
     ),
 )

@@ -13,9 +13,9 @@ from pygls.uris import uri_scheme
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.source_file import indexable_text
 from rest_lsp.errors import Cancelled
+from rest_lsp.server.backend import Datastore, Session, Tokenizer
 from rest_lsp.server.documents import Document, file_path
 from rest_lsp.server.logs import where
-from rest_lsp.server.session import Datastore, Session, Tokenizer
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,16 @@ from rest_lsp.errors import Cancelled
 log = logging.getLogger(__name__)
 
 _REPORT_INTERVAL_S = 0.1
+_OF_FILES = ("list", "index")
+_DOING = {
+    "wait": "waiting for another process",
+    "download": "downloading",
+    "verify": "verifying",
+    "read": "reading",
+    "convert": "converting",
+    "load": "loading",
+    "measure": "measuring",
+}
 
 
 class ProgressEvent(Protocol):
@@ -45,8 +55,28 @@ class Messages:
     def show_once(self, text: str, kind: types.MessageType = types.MessageType.Error) -> None:
         """A popup on the first call with this text, nothing on later ones."""
         if text not in self._shown:
-            self._shown.add(text)
-            self._client.notify(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(kind, text))
+            self.show(text, kind)
+
+    def show(self, text: str, kind: types.MessageType) -> None:
+        """A popup: for what somebody has just asked for."""
+        self._shown.add(text)
+        self._client.notify(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(kind, text))
+
+
+class Progress:
+    """One piece of work that goes on: its newest state in words, and its bar."""
+
+    def __init__(self, client: Client, title: str, *, shows_bar: bool) -> None:
+        self.text = ""
+        self.percent: int | None = None
+        self._bar = ProgressBar(client, title, supported=shows_bar)
+
+    def report(self, event: ProgressEvent) -> None:
+        self.text, self.percent = describe(event), percentage(event)
+        self._bar.report(event)
+
+    def end(self, message: str = "") -> None:
+        self._bar.end(message)
 
 
 class ProgressBar:
@@ -117,7 +147,10 @@ def percentage(event: ProgressEvent) -> int | None:
 
 
 def describe(event: ProgressEvent) -> str:
-    """One line for a progress bar or a status item."""
+    """What follows the state's name in a status item: "1,204 of 3,010 files" when indexing, else "downloading 40 %"."""
+    if event.stage in _OF_FILES:
+        amount = f"{min(event.done, event.total):,} of {event.total:,}" if event.total > 0 else f"{event.done:,}"
+        return f"{amount} files" if event.done or event.total else ""
+    doing = _DOING.get(event.stage, event.stage)
     share = percentage(event)
-    amount = "" if share is None else f" {share} %"
-    return f"{event.stage}{amount}"
+    return doing if share is None else f"{doing} {share} %"

@@ -30,11 +30,15 @@ class Cost:
 
 @dataclass(frozen=True)
 class Record:
-    """One request; `cost` is None when the model was not asked."""
+    """One request; `cost` is None when the model was not asked.
+
+    suggestion   id of what was handed to the editor, which may have been asked of the model by an earlier request
+    """
 
     outcome: Outcome
     wait_ms: float
     cost: Cost | None
+    suggestion: str | None = None
 
 
 class History:
@@ -43,11 +47,21 @@ class History:
     def __init__(self) -> None:
         self._outcomes: Counter[str] = Counter()
         self._records: deque[Record] = deque(maxlen=_KEPT)
+        self._shown: Record | None = None
 
-    def record(self, outcome: Outcome, wait_ms: float = 0.0, result: CompletionResult | None = None) -> None:
+    def record(
+        self,
+        outcome: Outcome,
+        wait_ms: float = 0.0,
+        result: CompletionResult | None = None,
+        suggestion: str | None = None,
+    ) -> None:
         """Count one request; of the result only numbers and the places it was drafted from are kept."""
         self._outcomes[outcome.value] += 1
-        self._records.append(Record(outcome, wait_ms, _cost(result) if result is not None else None))
+        record = Record(outcome, wait_ms, _cost(result) if result is not None else None, suggestion)
+        self._records.append(record)
+        if outcome is Outcome.RETURNED:
+            self._shown = record
         if result is None:
             log.info("completion: %s after %.0f ms", outcome.value, wait_ms)
         else:
@@ -74,22 +88,14 @@ class History:
             "median_wait_ms": self._median([record.wait_ms for record in self._records if record.cost is not None]),
         }
 
-    def explain_last(self) -> dict[str, Any] | None:
-        """Where the newest shown completion came from; None before the first."""
-        for record in reversed(self._records):
-            if record.outcome is Outcome.RETURNED and record.cost is not None:
-                cost = record.cost
-                return {
-                    "tokens": cost.tokens,
-                    "forwards": cost.forwards,
-                    "accepted": cost.accepted,
-                    "prefill_ms": round(cost.prefill_ms, 1),
-                    "decode_ms": round(cost.decode_ms, 1),
-                    "retrieval_ms": round(cost.retrieval_ms, 1),
-                    "wait_ms": round(record.wait_ms, 1),
-                    "sources": [source._asdict() for source in cost.sources],
-                }
-        return None
+    def show(self, suggestion: str) -> None:
+        """The editor says that it shows this one, which is not always the last that it was given."""
+        found = next((record for record in reversed(self._records) if record.suggestion == suggestion), None)
+        self._shown = found or self._shown
+
+    def last_shown(self) -> Record | None:
+        """The newest completion that somebody saw; None before the first."""
+        return self._shown
 
     @staticmethod
     def _median(values: list[float]) -> float | None:

@@ -19,10 +19,12 @@ from lsprotocol import types
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
 from rest_lsp.errors import Cancelled
+from rest_lsp.server.acceptance import Acceptance
+from rest_lsp.server.backend import CompletionService
 from rest_lsp.server.buffers import document_name, without_surrogates
+from rest_lsp.server.dialect import ACCEPTED_COMMAND
 from rest_lsp.server.documents import Document, EditorWorkspace, file_path
 from rest_lsp.server.history import History
-from rest_lsp.server.session import CompletionService
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class _Attempt:
     start_s: float
     outcome: Outcome = Outcome.CANCELLED
     result: CompletionResult | None = None
+    suggestion: str | None = None
 
 
 class InlineCompletion:
@@ -50,10 +53,11 @@ class InlineCompletion:
     Every request leaves exactly one outcome in the history, also one that never reaches the model.
     """
 
-    def __init__(self, engine: Worker, files: Worker, history: History) -> None:
+    def __init__(self, engine: Worker, files: Worker, history: History, acceptance: Acceptance) -> None:
         self._engine = engine
         self._files = files
         self._history = history
+        self._acceptance = acceptance
 
     def complete(
         self,
@@ -94,7 +98,8 @@ class InlineCompletion:
         return task
 
     def _record(self, attempt: _Attempt) -> None:
-        self._history.record(attempt.outcome, 1000 * (time.monotonic() - attempt.start_s), attempt.result)
+        wait_ms = 1000 * (time.monotonic() - attempt.start_s)
+        self._history.record(attempt.outcome, wait_ms, attempt.result, attempt.suggestion)
 
     async def _complete_unopened(
         self,
@@ -134,7 +139,12 @@ class InlineCompletion:
             return None
         items = _items(params, document, result, client_name)
         attempt.outcome = Outcome.EMPTY if result.outcome is Outcome.RETURNED and not items else result.outcome
-        return None if attempt.outcome in (Outcome.CANCELLED, Outcome.STALE) else items
+        if attempt.outcome is not Outcome.RETURNED:
+            return None if attempt.outcome in (Outcome.CANCELLED, Outcome.STALE) else items
+        attempt.suggestion = self._acceptance.offer(result.text[len(request.text[result.start : result.end]) :])
+        for item in items:
+            item.command = types.Command("Accepted", ACCEPTED_COMMAND, arguments=[attempt.suggestion, "whole"])
+        return items
 
     async def _run(
         self, uri: str, service: CompletionService, request: CompletionRequest, document: Document

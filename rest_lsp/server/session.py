@@ -1,4 +1,4 @@
-"""What the server needs of the completion side, and its life: opened after `initialized`, refreshed, reopened, closed.
+"""The life of a session: opened after `initialized`, refreshed, exchanged for one with another model, closed.
 
 Opening takes seconds and runs in the engine's thread; refreshing the datastore runs in the indexer's.
 """
@@ -8,73 +8,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.completion.request import CompletionRequest, CompletionResult
 from rest_lsp.config import Settings
 from rest_lsp.errors import Cancelled, RestLspError
-from rest_lsp.server.feedback import ProgressEvent, ProgressRelay
+from rest_lsp.server.backend import Datastore, OpenSession, Session
+from rest_lsp.server.feedback import ProgressRelay
 from rest_lsp.server.logs import where
 from rest_lsp.server.status import StatusBoard
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[ProgressEvent], None]
+Outcome = TypeVar("Outcome")
 _INDEXER_END_S = 0.5
-
-
-class CompletionService(Protocol):
-    """Called in the engine's thread only."""
-
-    def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult: ...
-
-
-class Datastore(Protocol):
-    """Called in the indexer's and the buffers' threads."""
-
-    def refresh(self, progress: Progress | None = None, cancel: CancelToken | None = None) -> object: ...
-    def watch(self) -> None: ...
-    def set_buffer(self, path: str, ids: Sequence[int]) -> None: ...
-    def drop_buffer(self, path: str) -> None: ...
-    def admits(self, path: str) -> bool: ...
-    def status(self) -> Any: ...
-
-
-class Tokenizer(Protocol):
-    def encode(self, text: str) -> list[int]: ...
-
-
-class Summary(Protocol):
-    def as_json(self) -> dict[str, object]: ...
-
-
-class Stats(Protocol):
-    """What completions cost and what drafting saved."""
-
-    def summary(self) -> Summary: ...
-
-
-class Session(Protocol):
-    """A loaded model and the datastore of one workspace."""
-
-    @property
-    def service(self) -> CompletionService: ...
-    @property
-    def datastore(self) -> Datastore | None: ...
-    @property
-    def tokenizer(self) -> Tokenizer: ...
-    @property
-    def stats(self) -> Stats: ...
-    def status(self) -> dict[str, Any]: ...
-    def close(self) -> None: ...
-
-
-OpenSession = Callable[[Settings, Path | None, Progress], Session]
-"""Blocks; raises RestLspError with a remedy.  What `Progress` raises ends it and must leave nothing behind."""
 
 
 class SessionKeeper:
@@ -95,17 +45,20 @@ class SessionKeeper:
         self._status = status
         self._on_open = on_open
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         # Touched in the engine's thread only, so that a session that was superseded while it opened is closed, too.
         self._live: Session | None = None
 
-    def open(self, settings: Settings, workspace: Path | None) -> None:
-        """Open in the background, after closing what was open; the outcome goes to the status board."""
+    def open(self, settings: Settings, workspace: Path | None) -> asyncio.Task[bool | None]:
+        """Open in the background, after closing what was open; the outcome goes to the status board.
+
+        The task says whether it is open now; None when another one was asked for meanwhile.
+        """
         self.session = None
         self._indexer.give_up("refresh")
         # Whatever still waits or runs for a completion would keep the old model in memory while the new one loads.
         self._engine.give_up_all()
-        self._start(self._open(settings, workspace))
+        return self._start(self._open(settings, workspace))
 
     def reindex(self) -> bool:
         """Bring the datastore up to date in the background; False when there is none."""
@@ -120,12 +73,13 @@ class SessionKeeper:
         self._indexer.stop()
         self._engine.stop(last=self._close_last)
 
-    def _start(self, work: Any) -> None:
+    def _start(self, work: Coroutine[Any, Any, Outcome]) -> asyncio.Task[Outcome]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _open(self, settings: Settings, workspace: Path | None) -> None:
+    async def _open(self, settings: Settings, workspace: Path | None) -> bool | None:
         self._status.loading()
 
         def work(cancel: CancelToken) -> Session:
@@ -137,7 +91,7 @@ class SessionKeeper:
         try:
             session = await self._engine.post("session", work)
         except Cancelled:
-            return
+            return None
         except RestLspError as error:
             self._status.failed(error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - the server lives on without a model
@@ -152,6 +106,7 @@ class SessionKeeper:
             self._on_open(session, settings)
             if session.datastore is not None:
                 self._start(self._refresh(session.datastore, then_watch=settings.datastore.watch))
+        return self.session is not None
 
     async def _refresh(self, datastore: Datastore, *, then_watch: bool) -> None:
         self._status.indexing()

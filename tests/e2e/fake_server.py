@@ -16,17 +16,18 @@ import os  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
 import weakref  # noqa: E402
-from collections.abc import Callable, Sequence  # noqa: E402
+from collections.abc import Callable, Mapping, Sequence  # noqa: E402
 from dataclasses import dataclass, field  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+from typing import Any, NamedTuple  # noqa: E402
 
 from rest_lsp.cancellation import CancelToken  # noqa: E402
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, SourceUse  # noqa: E402
 from rest_lsp.config import Settings  # noqa: E402
-from rest_lsp.config_sources import load_settings  # noqa: E402
+from rest_lsp.config_sources import Loaded, load_settings  # noqa: E402
 from rest_lsp.errors import Cancelled, ModelError, RequestError  # noqa: E402
-from rest_lsp.server.app import run_stdio  # noqa: E402
+from rest_lsp.server.backend import Backend  # noqa: E402
+from rest_lsp.server.run import run_stdio  # noqa: E402
 from rest_lsp.stats import StatsLog  # noqa: E402
 
 STEP_S = 0.002
@@ -41,6 +42,15 @@ class Event:
     done: int
     total: int
     unit: str = "files"
+
+
+class Check(NamedTuple):
+    """What an examination finds."""
+
+    name: str
+    status: str
+    reason: str
+    fix: str
 
 
 @dataclass
@@ -181,6 +191,7 @@ def main() -> None:
     parser.add_argument("--open-gate", type=Path, help="opening waits until this file exists")
     parser.add_argument("--index-gate", type=Path, help="indexing waits until this file exists")
     parser.add_argument("--close-gate", type=Path, help="this file is made when the session is closed")
+    parser.add_argument("--fetch-gate", type=Path, help="fetching a chosen model waits until this file exists")
     parser.add_argument("--no-model", action="store_true")
     parser.add_argument("--broken", action="store_true")
     given = parser.parse_args()
@@ -192,7 +203,7 @@ def main() -> None:
         print("torch says something on import")
         if given.open_gate is not None:
             work_until(given.open_gate.exists, lambda: progress(Event("read", 1, 2)))
-        if given.no_model:
+        if given.no_model or settings.model.name == "broken":
             raise ModelError("The model nowhere/none is not on this machine.", "Run `rest-lsp models pull`.")
         if given.broken:
             raise ValueError("password = 'hunter2'")
@@ -202,9 +213,24 @@ def main() -> None:
         session.service.owner = session
         return session
 
-    run_stdio(
-        lambda workspace, editor: load_settings(workspace, editor=editor, environment={}), open_session, pipes=PIPES
-    )
+    def fetch_model(settings: Settings, progress: Callable[[Any], None]) -> None:
+        name = settings.model.name
+        if name == "unreachable":
+            raise ModelError("The model unreachable could not be downloaded.", "Check the network.")
+        if given.fetch_gate is not None:
+            work_until(given.fetch_gate.exists, lambda: progress(Event("download", 2, 5)))
+
+    def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
+        return load_settings(workspace, editor=editor, environment={})
+
+    def examine(_: Loaded, root: Path | None) -> list[Check]:
+        return [
+            Check("python", "ok", "It runs.", "Nothing."),
+            Check("git", "warn", f"No git in {root}.", "Install git."),
+            Check("torch", "fail", "It is not here.", "Install it."),
+        ]
+
+    run_stdio(Backend(load, open_session, fetch_model, examine), pipes=PIPES)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,19 @@ class LspClient:
         return self.post("textDocument/inlineCompletion", completion_params(uri, line, character, **extra))
 
     def complete(self, uri: str, line: int, character: int, **extra: Any) -> Any:
-        return self.ask("textDocument/inlineCompletion", completion_params(uri, line, character, **extra))
+        """The answer, its items without the command by which editors report that they were taken."""
+        answer = self.ask("textDocument/inlineCompletion", completion_params(uri, line, character, **extra))
+        for item in answer or []:
+            command = item.pop("command")
+            assert command["command"] == "rest.accepted"
+            assert command["arguments"][1] == "whole"
+        return answer
+
+    def items(self, uri: str, line: int, character: int, **extra: Any) -> list[dict[str, Any]]:
+        """The items as they are sent."""
+        answer = self.ask("textDocument/inlineCompletion", completion_params(uri, line, character, **extra))
+        assert isinstance(answer, list)
+        return answer
 
     def shut_down(self) -> int:
         """The whole polite end; returns the exit code."""

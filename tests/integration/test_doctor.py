@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rest_lsp import doctor_machine
+from rest_lsp import doctor_machine, memory
 from rest_lsp.config_sources import Loaded, load_settings
 from rest_lsp.doctor import examine
 from rest_lsp.doctor_machine import Check
@@ -91,7 +91,7 @@ def test_few_watches_little_memory_and_no_git_are_warnings(monkeypatch: pytest.M
     (tmp_path / "watches").write_text("8192\n")
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:  1000 kB\n")
     monkeypatch.setattr(doctor_machine, "_WATCHES", tmp_path / "watches")
-    monkeypatch.setattr(doctor_machine, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
     monkeypatch.setenv("PATH", str(tmp_path))
     found = [doctor_machine.check_file_watching(), doctor_machine.check_memory(), doctor_machine.check_git()]
     assert [check.status for check in found] == ["warn", "warn", "warn"]

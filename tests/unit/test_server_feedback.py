@@ -49,7 +49,14 @@ def test_work_that_nobody_wants_is_stopped() -> None:
 
 @pytest.mark.parametrize(
     ("event", "text"),
-    [(Event("index", 1, 3), "index 33 %"), (Event("list", 0, 0), "list"), (Event("index", 5, 4), "index 100 %")],
+    [
+        (Event("index", 1204, 3010), "1,204 of 3,010 files"),
+        (Event("list", 0, 0), ""),
+        (Event("list", 1204, 0), "1,204 files"),
+        (Event("index", 5, 4), "4 of 4 files"),
+        (Event("download", 2, 5), "downloading 40 %"),
+        (Event("read", 0, 0), "reading"),
+    ],
 )
 def test_events_in_words(event: Event, text: str) -> None:
     assert describe(event) == text

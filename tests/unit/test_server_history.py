@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 from rest_lsp.completion.request import CompletionResult, Outcome, SourceUse
+from rest_lsp.server.explanation import explain
 from rest_lsp.server.history import History
 
 RESULT = CompletionResult(
@@ -22,10 +24,10 @@ RESULT = CompletionResult(
 def test_numbers_and_places_are_kept_and_text_is_not() -> None:
     history = History()
     history.record(Outcome.RETURNED, 12.0, RESULT)
-    explained = history.explain_last()
+    explained = explain(history.last_shown(), Path("/home/me"))
     assert explained is not None
     assert (explained["tokens"], explained["forwards"], explained["accepted"], explained["wait_ms"]) == (3, 2, 1, 12.0)
-    assert explained["sources"] == [{"path": "a.py", "line": 7, "tokens": 2}]
+    assert explained["sources"] == [{"path": "a.py", "line": 7, "tokens": 2, "uri": "file:///home/me/a.py"}]
     assert b"hunter2" not in pickle.dumps(history)
 
 
@@ -35,4 +37,4 @@ def test_every_outcome_is_counted_and_only_shown_ones_are_explained() -> None:
     history.record(Outcome.STALE, 5.0, RESULT)
     assert history.summary()["outcomes"] == {"no_model": 1, "stale": 1}
     assert history.summary()["requests"] == 2
-    assert history.explain_last() is None
+    assert explain(history.last_shown(), None) is None

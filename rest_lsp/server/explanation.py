@@ -1,0 +1,42 @@
+"""Where a completion came from, for a person who wants to look there: files with links, and what it took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rest_lsp.completion.request import SourceUse
+from rest_lsp.server.history import Record
+
+
+def explain(record: Record | None, root: Path | None) -> dict[str, Any] | None:
+    """Plain data about a completion that the model was asked for; None when there is none."""
+    if record is None or record.cost is None:
+        return None
+    cost = record.cost
+    return {
+        "tokens": cost.tokens,
+        "forwards": cost.forwards,
+        "accepted": cost.accepted,
+        "prefill_ms": round(cost.prefill_ms, 1),
+        "decode_ms": round(cost.decode_ms, 1),
+        "retrieval_ms": round(cost.retrieval_ms, 1),
+        "wait_ms": round(record.wait_ms, 1),
+        "sources": [{**source._asdict(), "uri": uri_of(source, root)} for source in cost.sources],
+    }
+
+
+def uri_of(source: SourceUse, root: Path | None) -> str:
+    """What opens the source: documents are named relative to the workspace, else absolutely, else by their URI."""
+    path = Path(source.path)
+    if path.is_absolute():
+        return path.as_uri()
+    if root is not None and not _is_uri(source.path):
+        return (root / path).as_uri()
+    return source.path
+
+
+def _is_uri(name: str) -> bool:
+    """A scheme has at least two characters: one alone is a drive."""
+    scheme, colon, _ = name.partition(":")
+    return bool(colon) and len(scheme) > 1 and "/" not in scheme
