@@ -22,6 +22,7 @@ from rest_lsp.drafting.datastore_source import DatastoreSource
 from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.drafting.document_source import LIVE, DocumentSource
 from rest_lsp.drafting.drafter import Drafter, NoDrafter
+from rest_lsp.drafting.recent import RecentCompletions
 from rest_lsp.drafting.source import DraftSource
 from rest_lsp.drafting.tree_drafter import TreeDrafter
 from rest_lsp.engine.choice import choose_device, choose_dtype, choose_form, choose_threads
@@ -54,11 +55,13 @@ class Drafting:
     """Makes the drafter of each request, and knows where its drafts were read.
 
     `encoder` remembers documents by parts; whoever encodes a document when it is opened saves a request the time.
+    `recent` are the last completions; they stay empty where nobody adds to them, as in measurements.
     """
 
     def __init__(self, settings: Settings, tokenizer: Tokenizer, datastore: Datastore | None, budget: Budget) -> None:
         self._options, self._tokenizer, self._datastore, self._budget = settings.drafting, tokenizer, datastore, budget
         self.encoder = DocumentEncoder(tokenizer.encode)
+        self.recent = RecentCompletions()
         self._document: DocumentSource | None = None
 
     def __call__(self, request: CompletionRequest, prompt: Prompt) -> Drafter:
@@ -129,7 +132,7 @@ def open_session(settings: Settings, workspace: Path | None, progress: Progress 
     try:
         stats = StatsLog()
         drafting = Drafting(settings, model.tokenizer, datastore, choose_budget(settings, model.engine, progress))
-        service = build_service(settings, model, drafting, stats)
+        service = build_service(settings, model, drafting, stats, drafting.recent)
         return Session(service, model, datastore, stats, drafting.encoder)
     except BaseException:
         if datastore is not None:
@@ -186,9 +189,13 @@ def fitted(settings: Settings, engine: Engine) -> CompletionOptions:
 
 
 def build_service(
-    settings: Settings, model: LoadedModel, drafting: Drafting, stats: StatsLog | None = None
+    settings: Settings,
+    model: LoadedModel,
+    drafting: Drafting,
+    stats: StatsLog | None = None,
+    recent: RecentCompletions | None = None,
 ) -> CompletionService:
-    """A service on a loaded model; several may share one, taking turns."""
+    """A service on a loaded model; several may share one, taking turns.  It adds what it completes to `recent`."""
     options = fitted(settings, model.engine)
     return CompletionService(
         model.engine,
@@ -199,6 +206,7 @@ def build_service(
         sampling=Sampling(options.temperature, options.top_p, options.top_k, options.seed),
         line_of=drafting.line_of,
         stats=stats or StatsLog(),
+        recent=recent,
     )
 
 

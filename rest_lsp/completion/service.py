@@ -22,6 +22,7 @@ from rest_lsp.completion.stop import StopRules
 from rest_lsp.config import CompletionOptions
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.drafting.recent import RecentCompletions
 from rest_lsp.errors import Cancelled
 from rest_lsp.stats import CompletionStats, StatsLog
 from rest_lsp.tokenizer import Tokenizer
@@ -49,6 +50,7 @@ class CompletionService:
         sampling: Sampling,
         line_of: LineOf,
         stats: StatsLog,
+        recent: RecentCompletions | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
@@ -58,6 +60,7 @@ class CompletionService:
         self._sampling = sampling
         self._line_of = line_of
         self._stats = stats
+        self._recent = recent
         self._clock = clock
         self._prompts = PromptBuilder(
             tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines
@@ -99,6 +102,8 @@ class CompletionService:
         self._generate(run, prompt, rules, cancel, deadline)
         with run.stats.span("postprocess"):
             insertion = postprocess(rules.text, snapshot)
+        if self._recent is not None and insertion.text:
+            self._recent.add(request.path, snapshot.before, insertion.text.replace("\r\n", "\n"))
         return run.result(snapshot, prompt, rules, insertion, self._line_of)
 
     def _stop_rules(self, snapshot: Snapshot, prompt: Prompt) -> StopRules:

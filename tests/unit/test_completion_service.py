@@ -22,6 +22,7 @@ from rest_lsp.completion.service import MAX_CHARACTERS, CompletionService
 from rest_lsp.config import CompletionOptions
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter, NoDrafter
+from rest_lsp.drafting.recent import PREFIX_TAIL, Recent, RecentCompletions
 from rest_lsp.errors import ModelError, RequestError
 from rest_lsp.stats import StatsLog
 from tests.fakes_completion import CONTROLS, ScriptedEngine, at_cursor, small_tokenizer
@@ -51,6 +52,7 @@ class Bench:
     options: dict[str, Any] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     stats: StatsLog = field(default_factory=StatsLog)
+    recent: RecentCompletions = field(default_factory=RecentCompletions)
     drafted_for: list[tuple[CompletionRequest, Prompt]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,6 +66,7 @@ class Bench:
             sampling=GREEDY,
             line_of=lambda origin: origin.offset // 10,
             stats=self.stats,
+            recent=self.recent,
             clock=self.clock,
         )
 
@@ -278,3 +281,18 @@ def test_every_request_is_recorded_once() -> None:
     assert summary.completions == 2
     assert summary.forwards == 3
     assert {"snapshot", "build_prompt", "prefill", "draft", "verify", "postprocess"} <= set(summary.spans)
+
+
+def test_what_is_completed_is_remembered_newest_first_and_once() -> None:
+    bench = Bench(ScriptedEngine("value"))
+    for marked in ("x = █", "y = █\r\n", "x = █"):
+        bench.complete(marked, path="a.py")
+    assert bench.recent.texts() == (Recent("a.py", "x = ", "value"), Recent("a.py", "y = ", "value"))
+    bench.complete("z" * 500 + " = █")
+    assert len(bench.recent.texts()[0].prefix_tail) == PREFIX_TAIL
+
+
+def test_what_says_nothing_is_not_remembered() -> None:
+    bench = Bench(ScriptedEngine("\n\n"))
+    bench.complete("x = █")
+    assert bench.recent.texts() == ()
