@@ -21,6 +21,7 @@ import numpy.typing as npt
 import tokenizers
 
 from rest_lsp.errors import ModelError
+from rest_lsp.tokenizer_words import word_encoder
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -50,6 +51,7 @@ class Tokenizer:
         text_only = _text_only(description, vocabulary)
         serialised = json.dumps(text_only, ensure_ascii=False)
         self._backend = _build(serialised, name)
+        self._words = word_encoder(text_only, self._encode_plainly)
         self._tokens = vocabulary.text
         self._control_names = vocabulary.control
         self._is_byte_level = _is_byte_level(description)
@@ -65,9 +67,17 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, worked out in parallel where there are cores."""
-        clean = [text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text) for text in texts]
+        """Ids of each text, in parallel where a memory of words does not do."""
+        found = [self._words.encode(text) if self._words else None for text in texts]
+        others = iter(self._encode_all([text for text, ids in zip(texts, found, strict=True) if ids is None]))
+        return [next(others) if ids is None else ids for ids in found]
+
+    def _encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        clean = [_LONE_SURROGATE.sub("\ufffd", text) for text in texts]
         return [encoding.ids for encoding in self._backend.encode_batch_fast(clean, add_special_tokens=False)]
+
+    def _encode_plainly(self, text: str) -> list[int]:
+        return self._encode_all([text])[0]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text that `ids` spell; control ids spell nothing, and an incomplete character becomes U+FFFD."""
