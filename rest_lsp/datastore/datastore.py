@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES
+from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES, DamagedFile
 from rest_lsp.datastore.generation import Generation, open_newest, open_segments
 from rest_lsp.datastore.hot import HotBuffers
 from rest_lsp.datastore.indexer import Indexer
@@ -87,6 +87,7 @@ class Datastore:
         self._lock = threading.Lock()
         self._buffers = HotBuffers()
         self._generation = open_newest(setup.directory, setup.fingerprint).generation
+        self._damaged: frozenset[str] = frozenset()
         self._snapshot = Snapshot(self._generation)
         self._memory: dict[str, Segment] = {}
         self._listing = Listing(setup.root, setup.rules)
@@ -94,6 +95,8 @@ class Datastore:
         self._on_change: Callable[[], None] | None = None
         self._is_watching = False
         self._is_in_memory = False
+        if self._generation.segments:
+            threading.Thread(target=self._verify, args=(self._generation,), name="verify", daemon=True).start()
 
     def refresh(self, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> RefreshReport:
         """Make the datastore agree with the workspace; blocks until it does, while queries go on with what is there.
@@ -216,6 +219,16 @@ class Datastore:
                 self._notices.append(message["message"])
                 self._notice(message["message"])
 
+    def _verify(self, generation: Generation) -> None:
+        """Check every byte of what was opened, beside the first queries; the worker sets damaged files aside."""
+        for live in generation.segments:
+            try:
+                live.segment.verify()
+            except DamagedFile as damage:
+                _log.warning("%s is damaged and not used: %s.", live.segment.name, damage)
+                self._damaged |= {live.segment.name}
+                self._publish(self._generation)
+
     def _generation_in_memory(self, message: Message) -> Generation:
         fingerprint = bytes.fromhex(self._setup.fingerprint)
         for name, data in unpack_segments(message["segments"]).items():
@@ -230,6 +243,8 @@ class Datastore:
         return {**self._memory, **{live.segment.name: live.segment for live in self._generation.segments}}
 
     def _publish(self, generation: Generation) -> None:
+        whole = tuple(live for live in generation.segments if live.segment.name not in self._damaged)
+        generation = generation._replace(segments=whole)
         with self._lock:
             changed = generation.number != self._generation.number
             self._generation = generation

@@ -5,11 +5,13 @@ Knows nothing about segments or manifests.
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from pathlib import Path
 
 TEMPORARY_PREFIX = "tmp-"
+Data = bytes | bytearray | mmap.mmap
 _WINDOWS_BUSY = {5, 32, 33}
 _WINDOWS_TRIES = 25
 
@@ -21,7 +23,7 @@ class FileSystem:
         """Create `directory`, private to the user, with its parents."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: Data) -> None:
         """Create `path` with `data`; the bytes are in the system's hands but not yet on the disk."""
         with path.open("wb") as file:
             file.write(data)
@@ -61,7 +63,7 @@ class FileSystem:
         path.unlink(missing_ok=True)
 
 
-def write_atomically(filesystem: FileSystem, path: Path, data: bytes) -> None:
+def write_atomically(filesystem: FileSystem, path: Path, data: Data) -> None:
     """Write `path` so that a crash leaves the old content, or none, but never a part.
 
     The name is durable only after `sync_directory`.

@@ -62,11 +62,13 @@ class Opened(NamedTuple):
     damaged: tuple[Damage, ...] = ()
 
 
-def open_newest(directory: Path, fingerprint: str, known: Mapping[str, Segment] | None = None) -> Opened:
+def open_newest(
+    directory: Path, fingerprint: str, known: Mapping[str, Segment] | None = None, *, verify: bool = False
+) -> Opened:
     """The newest generation with a whole manifest, without its damaged segments; generation 0 when there is none.
 
-    `known` are segments that are open already.  A generation that was cleared away between listing and opening is tried
-    again from the top, so a reader never needs the writer's lock.
+    `known` are segments that are open already; `verify` checks every byte of the others.  A generation that was cleared
+    away between listing and opening is tried again from the top, so a reader never needs the writer's lock.
     """
     for _ in range(3):
         damaged: list[Damage] = []
@@ -82,14 +84,14 @@ def open_newest(directory: Path, fingerprint: str, known: Mapping[str, Segment] 
             except (DamagedFile, OSError) as error:
                 damaged.append(Damage(manifest_name(number), str(error)))
                 continue
-            opened = open_segments(directory, manifest, known or {})
+            opened = open_segments(directory, manifest, known or {}, verify=verify)
             return Opened(opened.generation, (*damaged, *opened.damaged))
         if not vanished:
             break
     return Opened(NOTHING, tuple(damaged))
 
 
-def open_segments(directory: Path, manifest: Manifest, known: Mapping[str, Segment]) -> Opened:
+def open_segments(directory: Path, manifest: Manifest, known: Mapping[str, Segment], *, verify: bool = False) -> Opened:
     """Open what `manifest` names; damaged and missing segments are left out and reported."""
     fingerprint = bytes.fromhex(manifest.fingerprint)
     segments: list[LiveSegment] = []
@@ -97,7 +99,10 @@ def open_segments(directory: Path, manifest: Manifest, known: Mapping[str, Segme
     for entry in manifest.segments:
         segment = known.get(entry.name)
         try:
-            segment = segment or Segment.open(directory / entry.name, fingerprint)
+            if segment is None:
+                segment = Segment.open(directory / entry.name, fingerprint)
+                if verify:
+                    segment.verify()
             if len(segment.data) != entry.file_bytes:
                 raise DamagedFile("it is not the file that the manifest names")
         except (DamagedFile, OSError) as error:

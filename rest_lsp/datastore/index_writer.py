@@ -9,21 +9,22 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from rest_lsp.datastore.catalogue import Catalogue, Place
+from rest_lsp.datastore.encoders import Ids
 from rest_lsp.datastore.generation import LiveSegment
 from rest_lsp.datastore.listing import Listing
 from rest_lsp.datastore.merge import SegmentSize, choose_merge, merge_segments
+from rest_lsp.datastore.pace import CHUNK_CHARACTERS, Meter, Suspect, Tokenised, batches, chunks
 from rest_lsp.datastore.reports import IndexProgress, ProgressCallback, RefreshReport
 from rest_lsp.datastore.rules import IndexRules
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.source_file import (
     Content,
-    FileStamp,
     Unreadable,
     indexable_text,
     read_content,
@@ -33,20 +34,9 @@ from rest_lsp.datastore.stat_cache import StatCache
 from rest_lsp.datastore.store import Store, new_segment_name
 from rest_lsp.datastore.suffix_array import Sorter, suffix_array
 
-FIRST_BATCH_BYTES = 1 << 18
-BATCH_BYTES = 1 << 20
-"""Text per commit.  The first one is small so that drafts begin early."""
-
-Encode = Callable[[Sequence[str]], list[list[int]]]
+Encode = Callable[[Sequence[str]], Sequence[Ids]]
 
 _log = logging.getLogger(__name__)
-
-
-class Suspect(NamedTuple):
-    """A listed file that may differ from its document."""
-
-    path: str
-    stamp: FileStamp
 
 
 @dataclass
@@ -115,14 +105,12 @@ class IndexWriter:
         listed = self._listing.files()
         suspects = self._reconcile(listed, set(self._catalogue.live), tally)
         suspects.sort(key=lambda suspect: suspect.stamp.mtime_ns, reverse=True)
-        done = 0
-        for batch in _batches(suspects):
+        meter = Meter(suspects, progress)
+        for batch in batches(suspects):
             if should_stop and should_stop():
                 break
-            self._index(batch, tally)
-            done += len(batch)
-            if progress:
-                progress(IndexProgress("index", done, len(suspects)))
+            self._index(batch, tally, meter.tokenised)
+            meter.done(batch)
             if between_batches:
                 between_batches()
         self._stat_cache.save()
@@ -136,7 +124,7 @@ class IndexWriter:
         listed = self._listing.files(asked)
         below = tuple(path + "/" for path in asked)
         known = {path for path in self._catalogue.live if path.startswith(below) or path in asked}
-        for batch in _batches(self._reconcile(listed, known, tally)):
+        for batch in batches(self._reconcile(listed, known, tally)):
             self._index(batch, tally)
         self._stat_cache.save()
         return self._report(tally, time.perf_counter() - started)
@@ -146,6 +134,7 @@ class IndexWriter:
         segments = self._store.generation.segments
         chosen = choose_merge([SegmentSize(live.live_tokens, live.dead_tokens) for live in segments])
         if not chosen:
+            self._store.settle()
             return False
         self._publish(self._joined(segments, chosen))
         return True
@@ -189,11 +178,18 @@ class IndexWriter:
         holding = [index for index, live in enumerate(segments) if not forbidden.isdisjoint(live.segment.paths)]
         self._publish(self._joined(segments, holding) if holding else segments, purge=bool(holding))
 
-    def _index(self, batch: Sequence[Suspect], tally: Tally) -> None:
+    def _index(self, batch: Sequence[Suspect], tally: Tally, tokenised: Tokenised | None = None) -> None:
         edit = _Edit()
         for suspect in batch:
             self._examine(suspect, edit, tally)
-        self._tokenise(edit, tally)
+        tally.tokenised += len(edit.to_encode)
+        ahead = 0
+        for chunk in chunks([len(pending.text) for pending in edit.to_encode], CHUNK_CHARACTERS):
+            pending = edit.to_encode[chunk]
+            n_tokens = self._tokenise(pending, edit, tally)
+            ahead += sum(one.content.stamp.size for one in pending)
+            if tokenised:
+                tokenised(n_tokens, ahead)
         self._commit(edit)
 
     def _examine(self, suspect: Suspect, edit: _Edit, tally: Tally) -> None:
@@ -224,17 +220,16 @@ class IndexWriter:
             return
         self._stat_cache.put(path, content.stamp, content.content_hash, "")
 
-    def _tokenise(self, edit: _Edit, tally: Tally) -> None:
-        if not edit.to_encode:
-            return
-        tally.tokenised += len(edit.to_encode)
-        encoded = self._encode([pending.text for pending in edit.to_encode])
-        for pending, ids in zip(edit.to_encode, encoded, strict=True):
+    def _tokenise(self, batch: Sequence[_Pending], edit: _Edit, tally: Tally) -> int:
+        """Returns the number of tokens."""
+        encoded = self._encode([pending.text for pending in batch])
+        for pending, ids in zip(batch, encoded, strict=True):
             if len(ids) > self._rules.max_file_tokens:
                 self._skip(pending.path, pending.content, "too many tokens", tally)
                 continue
             edit.documents.append(NewDocument(pending.path, pending.content.content_hash, ids))
             self._stat_cache.put(pending.path, pending.content.stamp, pending.content.content_hash, "")
+        return sum(map(len, encoded))
 
     def _skip(self, path: str, content: Content, reason: str, tally: Tally) -> None:
         tally.skipped[reason] += 1
@@ -293,17 +288,3 @@ class IndexWriter:
             skipped=dict(tally.skipped),
             seconds=seconds,
         )
-
-
-def _batches(suspects: Sequence[Suspect]) -> Iterator[list[Suspect]]:
-    """Cut so that one commit handles about BATCH_BYTES of text."""
-    batch: list[Suspect] = []
-    room = FIRST_BATCH_BYTES
-    for suspect in suspects:
-        batch.append(suspect)
-        room -= suspect.stamp.size
-        if room <= 0:
-            yield batch
-            batch, room = [], BATCH_BYTES
-    if batch:
-        yield batch

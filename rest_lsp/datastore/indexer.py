@@ -163,7 +163,8 @@ class Indexer:
         event = message["event"]
         if event == "progress":
             if request and request.progress:
-                self._tell_progress(request, IndexProgress(message["stage"], message["done"], message["total"]))
+                fields = (message[name] for name in IndexProgress._fields)
+                self._tell_progress(request, IndexProgress(*fields))
             return
         if event not in ("report", "failed"):
             self._pass_on(message)

@@ -11,7 +11,9 @@ from rest_lsp.datastore.suffix_array import Sorter, suffix_array
 
 FLOOR_TOKENS = 1 << 16
 FAN_OUT = 4
-MAX_SEGMENT_TOKENS = 1 << 24
+MAX_SEGMENT_TOKENS = 1 << 23
+"""Sorting that many takes about 350 MB."""
+
 MAX_SEGMENTS = 12
 MAX_DEAD_FRACTION = 0.5
 """Of all text.  Dead documents cost little, and live again without any work when a branch is checked out."""

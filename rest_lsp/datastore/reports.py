@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 
 class IndexProgress(NamedTuple):
-    """`done` of `total` files; `stage` is "list" or "index"."""
+    """`done` of `total` files; `stage` is "list", "index" or "merge".  `tokens` so far; `seconds_left` when known."""
 
     stage: str
     done: int
     total: int
+    tokens: int = 0
+    seconds_left: float | None = None
 
 
 ProgressCallback = Callable[[IndexProgress], None]

@@ -65,6 +65,7 @@ class Store:
         self._lock: FileLock | None = None
         self._retry_at = 0.0
         self._newest_number = 0
+        self._is_unsettled = False
 
     def acquire(self) -> Access:
         """Try to become the writer, and open the newest generation if that, or memory, is what it comes to."""
@@ -87,10 +88,19 @@ class Store:
                 self._is_back_on_disk()
             except (OSError, DamagedFile) as error:
                 self._cannot_write(error)
+        self._is_unsettled = not _names(self.generation) <= _names(following)
         self.generation = following
         if self.access is Access.WRITER:
             self._clear_away(kept_generations=1 if purge else 2)
         return following
+
+    def settle(self) -> None:
+        """Write the generation once more when the one before keeps files that this one does not need.
+
+        The newest manifest always has another behind it; after a merge that would cost the space of both.
+        """
+        if self.access is Access.WRITER and self._is_unsettled:
+            self.commit(self.generation.segments)
 
     def close(self) -> None:
         """Let another process write."""
@@ -114,7 +124,7 @@ class Store:
 
     def _open(self) -> None:
         self._newest_number = max(list_generations(self.directory), default=0)
-        opened = open_newest(self.directory, self.fingerprint)
+        opened = open_newest(self.directory, self.fingerprint, verify=True)
         self.generation = opened.generation
         if self.access is not Access.WRITER:
             return
@@ -125,6 +135,8 @@ class Store:
             self.commit(self.generation.segments)
         else:
             self._clear_away(kept_generations=2)
+            n_files = sum(path.suffix == _SEGMENT_SUFFIX for path in self.directory.iterdir())
+            self._is_unsettled = n_files > len(self.generation.segments)
 
     def _may_write(self) -> bool:
         if self.access is Access.MEMORY:
@@ -154,7 +166,7 @@ class Store:
         path = self.directory / segment.name
         if isinstance(segment.data, mmap) and path.exists():
             return live
-        write_atomically(self._files, path, bytes(segment.data))
+        write_atomically(self._files, path, segment.data)
         return LiveSegment(Segment.open(path, bytes.fromhex(self.fingerprint)), live.dead)
 
     def _cannot_write(self, error: Exception) -> None:
@@ -201,3 +213,7 @@ class Store:
                     self._files.remove(path)
         except OSError as error:
             _log.info("%s cannot be tidied: %s", self.directory, error)
+
+
+def _names(generation: Generation) -> set[str]:
+    return {live.segment.name for live in generation.segments}

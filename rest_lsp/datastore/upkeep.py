@@ -9,13 +9,15 @@ import logging
 import queue
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from mmap import mmap
 from typing import NamedTuple
 
 from rest_lsp.datastore.catalogue import Catalogue
 from rest_lsp.datastore.debounce import Debounce
+from rest_lsp.datastore.encoders import Encoders
 from rest_lsp.datastore.generation import open_newest
-from rest_lsp.datastore.index_writer import Encode, IndexWriter
+from rest_lsp.datastore.index_writer import IndexWriter
 from rest_lsp.datastore.manifest import list_generations
 from rest_lsp.datastore.protocol import Message, WorkerSetup, pack_segments
 from rest_lsp.datastore.reports import IndexProgress, RefreshReport
@@ -59,7 +61,7 @@ class Upkeep:
         setup: WorkerSetup,
         inbox: Inbox,
         send: Callable[[Message], None],
-        encode: Encode,
+        encode: Encoders,
         is_cancelled: Callable[[int], bool],
     ) -> None:
         self._setup = setup
@@ -161,14 +163,21 @@ class Upkeep:
             self._send({"event": "progress", "id": number, **progress._asdict()})
 
         try:
-            if self._writer is None:
-                report = self._followers_report()
-            else:
-                report = self._writer.refresh(progress, lambda: self._is_cancelled(number), self._between_batches)
+            writer = self._writer
+            report = self._refresh(writer, number, progress) if writer else self._followers_report()
         except RestLspError as error:
             self._send({"event": "failed", "id": number, "message": error.message, "hint": error.hint})
             return
         self._send({"event": "report", "id": number, "report": report.to_json()})
+
+    def _refresh(self, writer: IndexWriter, number: int, progress: Callable[[IndexProgress], None]) -> RefreshReport:
+        """Compare everything, and leave as few segments as there should be."""
+        report = writer.refresh(progress, lambda: self._is_cancelled(number), self._between_batches)
+        self._encode.rest()
+        while not self._is_cancelled(number) and writer.merge_once():
+            self._between_batches()
+        now = self._store.generation
+        return replace(report, segments=len(now.segments), generation=now.number)
 
     def _between_batches(self) -> None:
         """A saved file need not wait for the rest of a long refresh."""
@@ -199,6 +208,7 @@ class Upkeep:
         started = time.monotonic()
         try:
             self._writer.refresh(between_batches=self._between_batches)
+            self._encode.rest()
         except RestLspError as error:
             _log.warning("%s", error)
         self._cover()

@@ -11,15 +11,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
+from rest_lsp.datastore.encoders import Encoders
 from rest_lsp.datastore.protocol import Message, WorkerSetup, decode_message, encode_message
 from rest_lsp.datastore.upkeep import Inbox, Upkeep
-
-if TYPE_CHECKING:
-    from rest_lsp.tokenizer import Tokenizer
 
 NICENESS = 10
 
@@ -41,24 +37,9 @@ def main() -> None:
         sink.flush()
 
     try:
-        Upkeep(setup, inbox, send, _LazyTokenizer(setup.tokenizer_path), cancelled.__contains__).run()
+        Upkeep(setup, inbox, send, Encoders(setup.tokenizer_path), cancelled.__contains__).run()
     except BrokenPipeError:
         os._exit(0)
-
-
-class _LazyTokenizer:
-    """Most starts find nothing new to tokenise, and loading a vocabulary takes half a second."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._tokenizer: Tokenizer | None = None
-
-    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        if self._tokenizer is None:
-            from rest_lsp.tokenizer import Tokenizer
-
-            self._tokenizer = Tokenizer.from_file(self._path)
-        return self._tokenizer.encode_batch(texts)
 
 
 def _read_requests(source: BinaryIO, inbox: Inbox, cancelled: set[int]) -> None:

@@ -21,7 +21,14 @@ def document(path: str, ids: Sequence[int]) -> NewDocument:
     return NewDocument(path, path.encode("utf-8", "surrogateescape")[:16].ljust(16, b"."), ids)
 
 
-@given(st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), IDS, min_size=1, max_size=6))
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8),
+        IDS,
+        min_size=1,
+        max_size=6,
+    )
+)
 def test_documents_are_read_back(contents: dict[str, list[int]]) -> None:
     documents = [document(path, ids) for path, ids in contents.items()]
     segment = Segment.from_bytes("s", build_segment_bytes(documents, PRINT), PRINT)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rest_lsp.datastore.filesystem import FileSystem
+from rest_lsp.datastore.filesystem import Data, FileSystem
 from rest_lsp.datastore.generation import LiveSegment, open_newest
 from rest_lsp.datastore.manifest import list_generations, manifest_name
 from rest_lsp.datastore.segment import NewDocument, Segment
@@ -41,7 +41,7 @@ class FailingDisk(FileSystem):
     def make_directory(self, directory: Path) -> None:
         self._step(lambda: super(FailingDisk, self).make_directory(directory))
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: Data) -> None:
         def half() -> None:
             path.write_bytes(data[: len(data) // 2])
 
@@ -77,7 +77,7 @@ class ForgetfulDisk(FailingDisk):
         self._contents: set[Path] = set()
         self._names: set[Path] = set()
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: Data) -> None:
         self._contents.add(path)
         super().write(path, data)
 
