@@ -64,6 +64,47 @@ def decode(
 
 
 @app.command()
+@takes_options("model", "device")
+def peers(
+    *,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to draft from and to cut holes in. Default: flask 3.1.2, fetched once.", metavar="DIR"
+        ),
+    ] = None,
+    cases: Annotated[
+        Path | None, typer.Option(help="Holes as JSON lines, not chosen by the seed.", metavar="FILE")
+    ] = None,
+    kinds: Annotated[str, typer.Option(help="Kinds of holes: line, block, body.", metavar="KINDS")] = "block,body",
+    per_kind: Annotated[int, typer.Option(min=1, help="Holes of each kind to choose.")] = 8,
+    seed: Annotated[int, typer.Option(help="Another seed chooses other holes.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Measure only so many holes, spread over the kinds.")] = None,
+    names: Annotated[
+        str, typer.Option("--peers", help="Beginnings of names, with commas: REST, llama.cpp, …", metavar="NAMES")
+    ] = "all",
+    json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the report to this file.", metavar="OUT.png")] = None,
+    overrides: Overrides,
+) -> None:
+    """Complete the same holes with other methods and programs, in turns, with the same weights and stop rules.
+
+    REST's and SuffixDecoding's rules run in our engine. transformers and llama.cpp are measured when they are installed
+    with `pip install "rest-lsp[peers]"`; name those that you want.
+
+        rest-lsp bench peers --limit 6 --peers REST,llama.cpp
+    """
+    from rest_lsp.bench.peers import PeersOptions, run_peers
+
+    options = PeersOptions(
+        workspace=workspace, cases=cases, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit, peers=names,
+        json=json, plot=plot, overrides=overrides,
+    )  # fmt: skip
+    if not run_peers(options):
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo() -> None:
     """Complete code of this very repository, without and with drafts, and show each completion.
 

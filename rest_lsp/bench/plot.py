@@ -17,6 +17,7 @@ from rest_lsp.errors import RestLspError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = {"line": "#0072b2", "block": "#e69f00", "body": "#009e73"}
 SOURCE_COLOURS = ("#56b4e9", "#d55e00", "#cc79a7", "#999999", "#f0e442", "#000000")
@@ -31,16 +32,22 @@ def check_plotting() -> None:
 def write_plot(path: Path, setting: Setting, pairs: Sequence[Pair]) -> None:
     """A PNG of three panels.  Raises RestLspError when it cannot be drawn or written."""
     check_plotting()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15, 5), layout="constrained")
-    FigureCanvasAgg(figure)
     by_case, by_source, cost = figure.subplots(1, 3, width_ratios=(2, 1, 1))
     _draw_speedups(by_case, pairs)
     _draw_sources(by_source, pairs)
     _draw_cost(cost, setting)
     figure.suptitle(_caption(setting), fontsize=10)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Raises RestLspError when it cannot be written."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="png", dpi=110)

@@ -35,10 +35,18 @@ CURVE_NODES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 class Setup:
     """A loaded model and a refreshed index, ready to complete in both modes."""
 
-    engine: Engine
-    index: DatastoreStatus
+    model: LoadedModel
+    datastore: Datastore
     cost_curve: list[CostPoint]
     complete: Mapping[Mode, Complete]
+
+    @property
+    def engine(self) -> Engine:
+        return self.model.engine
+
+    @property
+    def index(self) -> DatastoreStatus:
+        return self.datastore.status()
 
 
 def bench_settings(workspace: Path | None, overrides: Mapping[str, object], *, nodes: int | None) -> Settings:
@@ -57,10 +65,13 @@ def bench_settings(workspace: Path | None, overrides: Mapping[str, object], *, n
 
 
 @contextmanager
-def open_setup(root: Path, settings: Settings) -> Iterator[Setup]:
-    """Load, index, and in the end close.  Raises ModelError, DatastoreError or ConfigError, each with a remedy."""
+def open_setup(root: Path, settings: Settings, loaded: LoadedModel | None = None) -> Iterator[Setup]:
+    """Load, index, and in the end close.  Raises ModelError, DatastoreError or ConfigError, each with a remedy.
+
+    `loaded` is the model of an earlier setup with the same settings.
+    """
     with progress_bars() as progress:
-        model = load_model(settings, progress)
+        model = loaded or load_model(settings, progress)
         datastore = open_datastore(settings, root, model.tokenizer_path)
         try:
             datastore.refresh(lambda event: progress(ProgressEvent(event.stage, event.done, event.total, "files")))
@@ -84,7 +95,7 @@ def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress:
         drafting = Drafting(options, model.tokenizer, datastore, budget)
         complete[mode] = from_nothing(build_service(options, model, drafting), model.engine, drafting.encoder)
     curve = cost_curve(known_step_cost(settings, model.engine, progress))
-    return Setup(model.engine, datastore.status(), curve, complete)
+    return Setup(model, datastore, curve, complete)
 
 
 def from_nothing(service: CompletionService, engine: Engine, encoder: DocumentEncoder) -> Complete:
