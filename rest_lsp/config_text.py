@@ -1,4 +1,4 @@
-"""Options in words: what each takes, the README's table, the JSON schema.  Run as a module, it writes both.
+"""Options in words: what each takes, the README's table, the JSON schema.  Run as a module, it writes all that is made of them.
 
 Knows the declarations in `config` and nothing about where values come from.
 """
@@ -39,6 +39,16 @@ def allowed_values(option: Option) -> str:
     return "a text" if option.field.annotation is str else "a path"
 
 
+def limits(option: Option) -> dict[str, float]:
+    """The range of a number by the names `ge`, `gt` and `le`; empty for other options."""
+    return {
+        name: getattr(mark, name)
+        for mark in option.field.metadata
+        for name in ("ge", "gt", "le")
+        if hasattr(mark, name)
+    }
+
+
 def shown(value: object) -> str:
     """A value as one would write it in `rest-lsp.toml`."""
     if isinstance(value, tuple):
@@ -75,21 +85,19 @@ def schema_text() -> str:
 
 
 def _range(option: Option) -> str:
-    limits = {
-        name: getattr(mark, name)
-        for mark in option.field.metadata
-        for name in ("ge", "gt", "le")
-        if hasattr(mark, name)
-    }
-    low = f" above {limits['gt']}, up to" if "gt" in limits else f" from {limits.get('ge')} to"
-    return f"{low} {limits['le']}"
+    found = limits(option)
+    low = f" above {found['gt']}, up to" if "gt" in found else f" from {found.get('ge')} to"
+    return f"{low} {found['le']}"
 
 
 def _write() -> None:
     readme = Path(__file__).parent.parent / "README.md"
     readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
     SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+    config_neovim.write()
 
 
 if __name__ == "__main__":
+    from rest_lsp import config_neovim
+
     _write()
