@@ -10,10 +10,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench install clean
+.PHONY: help demo test package-neovim lint format docs bench install clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## Complete real code with and without drafts: fetches a model (0.5 GB) once, indexes this repository
 	$(BIN)/python -m rest_lsp bench demo
@@ -30,12 +30,16 @@ format: $(STAMP)  ## Put the code in the common format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(STAMP)  ## Write the options table of the README and the schema of rest-lsp.toml anew
+docs: $(STAMP)  ## Write anew what is made of the declared options: table, schema, Neovim help
 	$(BIN)/python -m rest_lsp.config_text
 
 bench: $(STAMP)  ## Measure decoding on flask, plain against drafted: table, out/decode.json, out/decode.png
 	@mkdir -p out
 	$(BIN)/python -m rest_lsp bench decode --json out/decode.json --plot out/decode.png
+
+package-neovim:  ## Pack the Neovim plugin alone: dist/rest_lsp.nvim.tar.gz
+	@mkdir -p dist
+	git archive --format=tar.gz --prefix=rest_lsp.nvim/ --add-file=LICENSE -o dist/rest_lsp.nvim.tar.gz HEAD:editor_extension/neovim
 
 install: $(STAMP)  ## Only make the environment
 

@@ -1,4 +1,4 @@
-"""The declared options as the Neovim plugin needs them: a Lua table and a section of its help.  Run as a module, writes both.
+"""The declared options as the Neovim plugin needs them: a Lua table and a section of its help.
 
 Knows the declarations in `config`; the plugin's own options are declared in the plugin.
 """
@@ -66,7 +66,9 @@ def help_section() -> str:
         default = _plain(str(option.extra("shown") or shown(option.default)))
         tag = f"*rest_lsp-{option.path}*"
         facts = f"Takes {allowed_values(option)}. Default: {default}."
-        text = textwrap.fill(f"{_plain(option.description)} {facts}", HELP_WIDTH, initial_indent="    ", subsequent_indent="    ")
+        text = textwrap.fill(
+            f"{_plain(option.description)} {facts}", HELP_WIDTH, initial_indent="    ", subsequent_indent="    "
+        )
         blocks.append(f"{option.path:<{HELP_WIDTH - len(tag)}}{tag}\n{text}")
     return "\n\n".join(blocks)
 

@@ -1,4 +1,4 @@
-"""Options in words: what each takes, the README's table, the JSON schema.  Run as a module, it writes all that is made of them.
+"""Options in words: what each takes, the README's table, the JSON schema.  Run as a module, it writes them.
 
 Knows the declarations in `config` and nothing about where values come from.
 """

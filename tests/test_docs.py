@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import typer
 
 from rest_lsp.cli import app
 from rest_lsp.config import Option, options
+from rest_lsp.config_neovim import HELP_FILE, LUA_FILE, lua_text, with_help
 from rest_lsp.config_text import SCHEMA_FILE, options_table, schema_text, with_table
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +20,7 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 MAX_ARCHITECTURE_LINES = 200
 PATH = re.compile(r"`((?:rest_lsp|tests|editor_extension|\.ci)/[\w./-]*|[A-Z]+\.md|[a-z]+\.(?:toml|txt)|Makefile)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)")
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("editor_extension/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("editor_extension/*.md")])
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -55,9 +57,17 @@ def test_the_schema_is_the_declared_one() -> None:
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run `make docs`"
 
 
-def test_a_lost_marker_is_told() -> None:
+def test_the_neovim_plugin_has_the_declared_options() -> None:
+    assert LUA_FILE.read_text(encoding="utf-8") == lua_text(), "run `make docs`"
+    text = HELP_FILE.read_text(encoding="utf-8")
+    assert with_help(text) == text, "run `make docs`"
+    assert [option.path for option in options() if f"*rest_lsp-{option.path}*" not in text] == []
+
+
+@pytest.mark.parametrize("renew", [with_table, with_help])
+def test_a_lost_marker_is_told(renew: Callable[[str], str]) -> None:
     with pytest.raises(ValueError, match="marker"):
-        with_table("no markers here")
+        renew("no markers here")
 
 
 def test_the_architecture_fits_on_a_few_screens() -> None:

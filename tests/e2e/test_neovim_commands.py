@@ -1,4 +1,4 @@
-"""`:RestLsp` and its completion, setup's messages, `:checkhealth`, the status line, and a server that is missing or dies."""
+"""`:RestLsp` and its completion, setup's messages, `:checkhealth`, the status line, a missing or dying server."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from tests.e2e.neovim import PLUGIN, SCRIPTED_SERVER, Neovim, lua_list
 
 HELP = (PLUGIN / "doc" / "rest_lsp.txt").read_text(encoding="utf-8")
 DOCS = (PLUGIN.parents[1] / "docs" / "neovim.md").read_text(encoding="utf-8")
+
+SUBCOMMANDS = (
+    *("toggle", "snooze", "status", "stats", "explain", "reindex"),
+    *("restart", "doctor", "models", "model", "log", "debug"),
+)
 
 
 @pytest.fixture
@@ -70,10 +75,10 @@ def subcommands(neovim: Neovim) -> list[str]:
 
 def test_every_subcommand_is_completed_and_documented(neovim: Neovim) -> None:
     names = subcommands(neovim)
-    assert names == sorted(
-        "toggle snooze status stats explain reindex restart doctor models model log debug".split()
+    assert names == sorted(SUBCOMMANDS)
+    texts = neovim.lua(
+        "return vim.tbl_map(function(each) return each.text end, require('rest_lsp.commands').subcommands)"
     )
-    texts = neovim.lua("return vim.tbl_map(function(each) return each.text end, require('rest_lsp.commands').subcommands)")
     for name in names:
         assert f"*:RestLsp-{name}*" in HELP
         assert f"`:RestLsp {name}" in DOCS
@@ -123,7 +128,10 @@ def test_explain_fills_the_quickfix_list(neovim: Neovim, tmp_path: Path) -> None
     (tmp_path / "other.py").write_text("first\nsecond\n")
     neovim.api.command("RestLsp explain")
     neovim.wait(lambda: neovim.lua("return #vim.fn.getqflist()") == 2, "the quickfix list stays empty")
-    assert neovim.lua("return vim.fn.getqflist({ title = 1 }).title") == "rest_lsp: 7 tokens in 3 passes of the model, 4 drafted"
+    assert (
+        neovim.lua("return vim.fn.getqflist({ title = 1 }).title")
+        == "rest_lsp: 7 tokens in 3 passes of the model, 4 drafted"
+    )
     assert [item["text"] for item in neovim.lua("return vim.fn.getqflist()")] == [
         "3 tokens drafted from here",
         "1 token drafted from here",
@@ -134,7 +142,10 @@ def test_explain_fills_the_quickfix_list(neovim: Neovim, tmp_path: Path) -> None
 
 def test_reindex_and_models(neovim: Neovim) -> None:
     assert says(neovim, "RestLsp reindex") == "The index is brought up to date."
-    neovim.lua("vim.ui.select = function(items, options, choose) Shown = vim.tbl_map(options.format_item, items) choose(items[2]) end")
+    neovim.lua(
+        "vim.ui.select = function(items, options, choose)"
+        " Shown = vim.tbl_map(options.format_item, items) choose(items[2]) end"
+    )
     assert says(neovim, "RestLsp models").startswith("large is loaded")
     assert neovim.lua("return Shown") == [
         "small (in use, 0.50 GB): For laptops.",
@@ -152,6 +163,10 @@ def test_doctor_and_log(neovim: Neovim) -> None:
     assert "a word from the server" in shows(neovim, "RestLsp log", "log")
 
 
+def wait_for_words(neovim: Neovim, words: str) -> None:
+    neovim.wait(lambda: neovim.lua("return require('rest_lsp').statusline()") == f"rest_lsp: {words}", words)
+
+
 def test_the_status_line_follows_the_server(neovim: Neovim) -> None:
     cases: list[tuple[dict[str, object], str]] = [
         (status(state="loading", percent=40, progress="0.2 of 0.5 GB"), "loading 40 %"),
@@ -161,10 +176,13 @@ def test_the_status_line_follows_the_server(neovim: Neovim) -> None:
         (status(disabledLanguages=["python"]), "off for python"),
         (status(state="error", reason="It is gone.", fix="Bring it."), "error"),
     ]
-    neovim.lua("vim.api.nvim_create_autocmd('User', { pattern = 'RestLspStatus', callback = function(event) Told = event.data.state end })")
+    neovim.lua(
+        "vim.api.nvim_create_autocmd('User', { pattern = 'RestLspStatus',"
+        " callback = function(event) Told = event.data.state end })"
+    )
     for told, words in cases:
         neovim.ask("test/tell", told)
-        neovim.wait(lambda words=words: neovim.lua("return require('rest_lsp').statusline()") == f"rest_lsp: {words}", words)  # type: ignore[misc]
+        wait_for_words(neovim, words)
     assert neovim.lua("return Told") == "error"
     neovim.api.command("enew")
     assert neovim.lua("return require('rest_lsp').statusline()") == ""
@@ -190,7 +208,7 @@ def test_a_killed_server_comes_back_and_one_that_keeps_dying_does_not(neovim: Ne
     for attempt in range(4):
         n_before = len(neovim.messages)
         neovim.lua("vim.lsp.get_clients({ name = 'rest_lsp' })[1]:request('test/die', nil, function() end)")
-        neovim.wait(lambda n=n_before: len(neovim.messages) > n, "nothing is said")  # type: ignore[misc]
+        neovim.wait(lambda: len(neovim.messages) > n_before, "nothing is said")  # noqa: B023
         if attempt < 3:
             assert "The server ended (signal 9) and is started again." in neovim.messages[-1]
             neovim.wait_for_server()
@@ -209,7 +227,8 @@ def test_a_killed_server_comes_back_and_one_that_keeps_dying_does_not(neovim: Ne
         ("{ keymaps = { accept = 1 } }", "keymaps.accept = 1 is ignored: it takes a key."),
         (
             "{ settings = { completion = { maxTokenSingle = 3 } } }",
-            "settings.completion.max_token_single is not an option. Did you mean settings.completion.max_tokens_single?",
+            "settings.completion.max_token_single is not an option."
+            " Did you mean settings.completion.max_tokens_single?",
         ),
         (
             "{ settings = { device = { name = 'cdua' } } }",
@@ -232,7 +251,8 @@ def test_a_wrong_option_is_one_message_that_names_it(bare: Neovim, options: str,
 
 def test_settings_reach_the_server_in_every_spelling(bare: Neovim) -> None:
     bare.use_plugin(
-        f"{{ cmd = {lua_list(SCRIPTED_SERVER)}, settings = {{ model = 'small', completion = {{ topK = 3, top_p = 0.5 }} }} }}"
+        f"{{ cmd = {lua_list(SCRIPTED_SERVER)},"
+        " settings = { model = 'small', completion = { topK = 3, top_p = 0.5 } } }"
     )
     bare.edit("one.py", "python")
     bare.wait_for_server()
@@ -308,7 +328,10 @@ def test_file_types_that_are_left_out(bare: Neovim) -> None:
 def test_nothing_is_loaded_before_it_is_needed(bare: Neovim) -> None:
     bare.lua("vim.opt.runtimepath:prepend(...)", str(PLUGIN))
     bare.api.command("runtime plugin/rest_lsp.lua")
-    loaded = "return vim.tbl_filter(function(name) return vim.startswith(name, 'rest_lsp') end, vim.tbl_keys(package.loaded))"
+    loaded = (
+        "return vim.tbl_filter(function(name) return vim.startswith(name, 'rest_lsp') end,"
+        " vim.tbl_keys(package.loaded))"
+    )
     assert bare.lua(loaded) == []
     bare.lua("require('rest_lsp').setup()")
     assert "rest_lsp.suggestion" not in bare.lua(loaded)

@@ -128,7 +128,9 @@ def test_cycling_through_several(neovim: Neovim) -> None:
     neovim.keys("i")
     neovim.wait_for_ghost(WHOLE)
     neovim.keys("<M-Bslash>")
-    neovim.wait(lambda: neovim.lua("return require('rest_lsp.builtin').count(0 + vim.api.nvim_get_current_buf())") == 3, "3")
+    neovim.wait(
+        lambda: neovim.lua("return require('rest_lsp.builtin').count(0 + vim.api.nvim_get_current_buf())") == 3, "3"
+    )
     neovim.keys("<M-]>")
     assert neovim.ghost == f"{WHOLE} # 1"
     neovim.keys("<M-[><M-[>")

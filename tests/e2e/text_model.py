@@ -1,7 +1,7 @@
 """What the keys of a test do to a text, written down independently of any editor; and what accepting may do.
 
-Knows what the server suggests (`phrases`), and not when its answers arrive: an accept key takes one of the suggestions that
-were made for this line and are continued by what has been typed since, or does nothing at all.
+Knows what the server suggests (`phrases`), and not when its answers arrive: an accept key takes one of the suggestions
+that were made for this line and are continued by what has been typed since, or does nothing at all.
 """
 
 from __future__ import annotations

@@ -50,9 +50,8 @@ local function check_status(client)
     health.warn('It does not answer.', { '`:RestLsp log` shows what it said, `:RestLsp restart` starts it again.' })
     return
   end
-  require('rest_lsp.status').update(client.id, status)
-  status = require('rest_lsp.status').of(0) or status
-  local words = require('rest_lsp.status').describe(status, vim.bo.filetype)
+  status = require('rest_lsp.status').update(client.id, status)
+  local words = require('rest_lsp.status').describe(status)
   local text = ('%s; model %s on %s'):format(words, tostring(status.model or 'none yet'), tostring(status.device or '?'))
   if status.state == 'error' then
     health.error(tostring(status.reason), { tostring(status.fix) })

@@ -34,10 +34,12 @@ end
 --- Take in what the server has sent, and let status lines know.
 ---@param client_id integer
 ---@param raw table
+---@return rest_lsp.Status
 function M.update(client_id, raw)
   known[client_id] = cleaned(raw)
   vim.cmd.redrawstatus({ bang = true })
   vim.api.nvim_exec_autocmds('User', { pattern = 'RestLspStatus', data = known[client_id], modeline = false })
+  return known[client_id]
 end
 
 --- What the server of a buffer has last said; nil where none is attached or it has said nothing yet.
