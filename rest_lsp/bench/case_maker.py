@@ -1,6 +1,6 @@
-"""Makes cases from the Python files of a source tree, by a seed: rests of lines, blocks, and bodies of functions.
+"""Makes cases from the files of a source tree, by a seed: rests of lines, blocks, and bodies of functions.
 
-Knows the syntax tree, not the model: a hole is what somebody wrote there, whether or not a model could.
+Knows the text, not the model: a hole is what somebody wrote there, whether or not a model could.
 """
 
 from __future__ import annotations
@@ -8,39 +8,54 @@ from __future__ import annotations
 import ast
 import os
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from rest_lsp.bench.cases import KINDS, Case, CaseError, Kind
 from rest_lsp.bench.spans import Span, find_spans
+from rest_lsp.bench.spans_braces import find_brace_spans
 from rest_lsp.positions import TextPositions
 
 MIN_FILE_LINES = 24
+PYTHON = (".py",)
+BRACES = (".c", ".cc", ".cpp", ".cs", ".go", ".h", ".java", ".js", ".rs", ".ts")
 DATA_FOLDERS = frozenset({"data", "fixtures", "generated", "snapshots", "testdata", "vendor", "third_party"})
 BUILD_FOLDERS = frozenset({"build", "dist", "node_modules", "out", "site-packages", "venv", "__pycache__"})
 Item = TypeVar("Item")
 
 
 def make_cases(
-    root: Path, *, seed: int, per_kind: int, kinds: Sequence[Kind] = KINDS, paths: Iterable[str] | None = None
+    root: Path,
+    *,
+    seed: int,
+    per_kind: int,
+    kinds: Sequence[Kind] = KINDS,
+    suffixes: Sequence[str] | None = None,
+    paths: Iterable[str] | None = None,
 ) -> list[Case]:
     """`per_kind` cases of each kind, or as many as there are; the same tree and seed give the same cases.
 
+    Without `suffixes` Python files are taken, and where there are none, those of languages with braces.
     Files take turns in a shuffled order, so that no file gets a second hole of a kind before the others have one.
     """
-    texts = {path: text for path in sorted(paths or python_files(root)) if (text := _parsable_text(root / path))}
+    wanted = paths or source_files(root, suffixes or PYTHON)
+    texts = {path: text for path in sorted(wanted) if (text := _parsable_text(root / path))}
+    if not texts and suffixes is None and paths is None:
+        return make_cases(root, seed=seed, per_kind=per_kind, kinds=kinds, suffixes=BRACES)
     cases = [case for kind in kinds for case in _cases_of_kind(texts, kind, seed, per_kind)]
     if not cases:
-        raise CaseError(f"No hole can be cut in the Python files under {root}.", "Choose another folder or kind.")
+        raise CaseError(f"No hole can be cut in the files under {root}.", "Choose another folder or kind.")
     return cases
 
 
-def python_files(root: Path) -> Iterator[str]:
-    """Python files below `root`, relative, with slashes; hidden, built, vendored and data folders left out."""
+def source_files(root: Path, suffixes: Sequence[str]) -> Iterator[str]:
+    """Files below `root` with one of `suffixes`, with slashes; hidden, built, vendored and data folders left out."""
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not _is_skipped(name))
-        yield from (Path(folder, name).relative_to(root).as_posix() for name in sorted(files) if name.endswith(".py"))
+        yield from (
+            Path(folder, name).relative_to(root).as_posix() for name in sorted(files) if name.endswith(tuple(suffixes))
+        )
 
 
 def _is_skipped(folder: str) -> bool:
@@ -48,10 +63,11 @@ def _is_skipped(folder: str) -> bool:
 
 
 def _parsable_text(path: Path) -> str | None:
-    """The text with its line ends as they are; None when Python cannot parse it or it gives a cursor no context."""
+    """The text with its line ends as they are; None when it cannot be read, or gives a cursor no context."""
     try:
         text = path.read_bytes().decode("utf-8")
-        ast.parse(text)
+        if path.suffix in PYTHON:
+            ast.parse(text)
     except (OSError, UnicodeDecodeError, SyntaxError, ValueError):
         return None
     is_wanted = text.count("\n") >= MIN_FILE_LINES and not text.startswith("\ufeff") and "@generated" not in text[:2000]
@@ -60,7 +76,7 @@ def _parsable_text(path: Path) -> str | None:
 
 def _cases_of_kind(texts: Mapping[str, str], kind: Kind, seed: int, count: int) -> list[Case]:
     draw = random.Random(f"{seed}:{kind}")
-    queues = {path: _shuffled(find_spans(text, kind, draw), draw) for path, text in texts.items()}
+    queues = {path: _shuffled(_finder(path)(text, kind, draw), draw) for path, text in texts.items()}
     order = _shuffled([path for path, spans in queues.items() if spans], draw)
     taken: dict[str, list[Span]] = {path: [] for path in order}
     cases: list[Case] = []
@@ -73,6 +89,10 @@ def _cases_of_kind(texts: Mapping[str, str], kind: Kind, seed: int, count: int) 
                 taken[path].append(span)
                 cases.append(_case(path, texts[path], kind, span))
     return cases
+
+
+def _finder(path: str) -> Callable[[str, Kind, random.Random], list[Span]]:
+    return find_spans if path.endswith(PYTHON) else find_brace_spans
 
 
 def _shuffled(items: Iterable[Item], draw: random.Random) -> list[Item]:

@@ -30,6 +30,12 @@ def decode(
     cases: Annotated[
         Path | None, typer.Option(help="Holes as JSON lines, not chosen by the seed.", metavar="FILE")
     ] = None,
+    projects: Annotated[
+        str | None,
+        typer.Option(
+            help="Pinned projects instead: flask, requests, werkzeug, httpx, psutil (C), or all.", metavar="NAMES"
+        ),
+    ] = None,
     kinds: Annotated[
         str, typer.Option(help="Kinds of holes to measure, with commas.", metavar="KINDS")
     ] = "line,block,body",
@@ -52,12 +58,14 @@ def decode(
         rest-lsp bench decode --json report.json --plot report.png
 
         rest-lsp bench decode --workspace . --kinds block,body --nodes 16
+
+        rest-lsp bench decode --projects all --per-kind 12
     """
     from rest_lsp.bench.session import Options, run_decode
 
     options = Options(
-        workspace=workspace, cases=cases, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit, repeat=repeat,
-        nodes=nodes, json=json, plot=plot, overrides=overrides,
+        workspace=workspace, cases=cases, projects=projects, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit,
+        repeat=repeat, nodes=nodes, json=json, plot=plot, overrides=overrides,
     )  # fmt: skip
     if not run_decode(options):
         raise typer.Exit(1)

@@ -44,7 +44,7 @@ def run_demo(console: Console) -> bool:
         for number, pair in enumerate(warm_up_and_measure(setup, selection.holes, 1, floor), 1):
             pairs.append(pair)
             show(console, f"{number} of {len(cases)}", pair, selection.holes[number - 1])
-        setting = describe(setup, selection, Options(seed=SEED), floor)
+        setting = describe(setup, [selection], Options(seed=SEED), floor)
     print_report(console, setting, pairs)
     return not any(pair.mismatch for pair in pairs)
 

@@ -62,11 +62,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Pair:
-    """Both modes on one case."""
+    """Both modes on one case of `project`."""
 
     case: Case
     plain: Run
     rest: Run
+    project: str = ""
 
     @property
     def speedup(self) -> float:
@@ -154,6 +155,7 @@ def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
 def _run_json(pair: Pair, mode: Mode, run: Run) -> dict[str, Any]:
     return {
         "id": pair.case.id,
+        "project": pair.project,
         "kind": pair.case.kind,
         "mode": mode,
         "tokens": len(run.tokens),

@@ -10,7 +10,7 @@ from typing import get_args
 
 from rest_lsp.bench.case_maker import make_cases
 from rest_lsp.bench.cases import KINDS, Case, CaseError, Kind, read_cases
-from rest_lsp.bench.corpus import FLASK, fetch
+from rest_lsp.bench.corpus import FLASK, PROJECTS, Distribution, fetch
 from rest_lsp.bench.holes import Hole, cut_hole
 
 
@@ -27,6 +27,29 @@ class Selection:
     def label(self) -> str:
         origin = "cases from a file" if self.seed is None else f"seed {self.seed}"
         return f"{len(self.holes)} holes in {self.name}, {origin}"
+
+
+def select_projects(
+    names: str, *, kinds: str, per_kind: int, seed: int, limit: int | None, cache_dir: Path
+) -> list[Selection]:
+    """Holes in each of the pinned projects `names` (with commas, or "all"), at most `limit` in each.
+
+    Raises CaseError or CorpusError.
+    """
+    wanted = list(PROJECTS) if names.strip() == "all" else [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in PROJECTS:
+            raise CaseError(f"There is no project {name!r}.", f"Choose among {', '.join(PROJECTS)} with --projects.")
+    return [_of_project(PROJECTS[name], kinds, per_kind, seed, limit, cache_dir) for name in wanted]
+
+
+def _of_project(
+    project: Distribution, kinds: str, per_kind: int, seed: int, limit: int | None, cache_dir: Path
+) -> Selection:
+    chosen_kinds, root = parse_kinds(kinds), fetch(project, cache_dir)
+    found = make_cases(root, seed=seed, per_kind=per_kind, kinds=chosen_kinds, suffixes=project.suffixes)
+    chosen = in_turns(found, chosen_kinds)[:limit]
+    return Selection(root, [cut_hole(root, case) for case in chosen], project.label, seed)
 
 
 def select(

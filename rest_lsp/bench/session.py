@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rest_lsp.assembly import LoadedModel
+from rest_lsp.bench.cases import CaseError
 from rest_lsp.bench.decode import measure, measure_hole
 from rest_lsp.bench.floor import FloorProbe
 from rest_lsp.bench.holes import Hole
 from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.plot import check_plotting, write_plot
 from rest_lsp.bench.results import Pair, Setting
-from rest_lsp.bench.selection import Selection, select
+from rest_lsp.bench.selection import Selection, select, select_projects
 from rest_lsp.bench.setup import Setup, bench_settings, open_setup
 from rest_lsp.bench.summary import report_json, write_report
 from rest_lsp.bench.table import print_report
+from rest_lsp.config import Settings
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Options:
 
     workspace: Path | None = None
     cases: Path | None = None
+    projects: str | None = None
     kinds: str = "line,block,body"
     per_kind: int = 28
     seed: int = 1
@@ -43,22 +47,8 @@ def run_decode(options: Options) -> bool:
     if options.plot:
         check_plotting()
     settings = bench_settings(options.workspace, options.overrides, nodes=options.nodes)
-    selection = select(
-        workspace=options.workspace,
-        cases=options.cases,
-        kinds=options.kinds,
-        per_kind=options.per_kind,
-        seed=options.seed,
-        limit=options.limit,
-        cache_dir=settings.model.cache_dir,
-    )
-    console = Console(stderr=True)
-    with open_setup(selection.workspace, settings) as setup:
-        floor = floor_probe(setup)
-        pairs = list(
-            tracked(warm_up_and_measure(setup, selection.holes, options.repeat, floor), len(selection.holes), console)
-        )
-        setting = describe(setup, selection, options, floor)
+    selections = selections_of(options, settings)
+    pairs, setting = measure_all(selections, settings, options)
     print_report(Console(), setting, pairs)
     if options.json:
         write_report(options.json, report_json(setting, pairs))
@@ -67,17 +57,48 @@ def run_decode(options: Options) -> bool:
     return not any(pair.mismatch for pair in pairs)
 
 
+def selections_of(options: Options, settings: Settings) -> list[Selection]:
+    """One for each project, or one for the workspace."""
+    if options.projects is not None and (options.workspace or options.cases):
+        raise CaseError("--projects goes with neither --workspace nor --cases.", "Leave one of them out.")
+    if options.projects is not None:
+        return select_projects(
+            options.projects, kinds=options.kinds, per_kind=options.per_kind, seed=options.seed, limit=options.limit,
+            cache_dir=settings.model.cache_dir,
+        )  # fmt: skip
+    only = select(
+        workspace=options.workspace, cases=options.cases, kinds=options.kinds, per_kind=options.per_kind,
+        seed=options.seed, limit=options.limit, cache_dir=settings.model.cache_dir,
+    )  # fmt: skip
+    return [only]
+
+
+def measure_all(selections: Sequence[Selection], settings: Settings, options: Options) -> tuple[list[Pair], Setting]:
+    """One project after the other, with one model."""
+    pairs: list[Pair] = []
+    model: LoadedModel | None = None
+    floor: FloorProbe | None = None
+    for selection in selections:
+        with open_setup(selection.workspace, settings, model) as setup:
+            model, floor = setup.model, floor or floor_probe(setup)
+            measured = warm_up_and_measure(setup, selection.holes, options.repeat, floor)
+            shown = tracked(measured, selection, Console(stderr=True))
+            pairs.extend(replace(pair, project=selection.name) for pair in shown)
+            setting = describe(setup, selections, options, floor)
+    return pairs, setting
+
+
 def floor_probe(setup: Setup) -> FloorProbe:
     """Measures how fast the weights of this engine can be read."""
     info = setup.engine.info
     return FloorProbe(info.bytes_per_token, device=info.device, threads=info.threads)
 
 
-def describe(setup: Setup, selection: Selection, options: Options, floor: FloorProbe) -> Setting:
+def describe(setup: Setup, selections: Sequence[Selection], options: Options, floor: FloorProbe) -> Setting:
     """What ran where."""
     info = setup.engine.info
     return Setting(
-        workload=selection.label,
+        workload=workload_of(selections),
         model=info.model,
         device=info.device,
         dtype=info.dtype,
@@ -86,7 +107,7 @@ def describe(setup: Setup, selection: Selection, options: Options, floor: FloorP
         memory_floor_ms=floor.ms,
         nodes=options.nodes,
         repeat=options.repeat,
-        seed=selection.seed,
+        seed=selections[0].seed,
         cost_curve=setup.cost_curve,
     )
 
@@ -99,11 +120,19 @@ def warm_up_and_measure(setup: Setup, holes: Sequence[Hole], repeat: int, floor:
         yield pair
 
 
-def tracked(pairs: Iterable[Pair], total: int, console: Console) -> Iterator[Pair]:
+def workload_of(selections: Sequence[Selection]) -> str:
+    """One line."""
+    if len(selections) == 1:
+        return selections[0].label
+    names = ", ".join(selection.name for selection in selections)
+    return f"{sum(len(selection.holes) for selection in selections)} holes in {names}, seed {selections[0].seed}"
+
+
+def tracked(pairs: Iterable[Pair], selection: Selection, console: Console) -> Iterator[Pair]:
     """The same pairs, with a bar on the terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("Completing, plain and drafted", total=total)
+        task = progress.add_task(f"{selection.name}, plain and drafted", total=len(selection.holes))
         for pair in pairs:
             progress.advance(task)
             yield pair

@@ -32,7 +32,7 @@ def find_spans(text: str, kind: Kind, draw: random.Random) -> list[Span]:
     source = SourceText(text)
     tree = ast.parse(text)
     if kind == "line":
-        found = [_rest_of_line(source, line, draw) for line in sorted(_first_lines(tree))]
+        found = [rest_of_line(source, line, draw) for line in sorted(_first_lines(tree))]
     else:
         bodies = _blocks(tree) if kind == "block" else _function_bodies(tree)
         found = [_body_span(source, statements, MAX_LINES[kind]) for statements in bodies]
@@ -45,6 +45,10 @@ class SourceText:
     def __init__(self, text: str) -> None:
         self.text = text
         self.positions = TextPositions(text)
+
+    @property
+    def n_lines(self) -> int:
+        return len(self.positions.line_starts)
 
     def line(self, number: int) -> str:
         return self.positions.line(number - 1)
@@ -65,7 +69,8 @@ def _first_lines(tree: ast.Module) -> set[int]:
     return {node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt) and not _is_string(node)}
 
 
-def _rest_of_line(source: SourceText, number: int, draw: random.Random) -> Span | None:
+def rest_of_line(source: SourceText, number: int, draw: random.Random) -> Span | None:
+    """From a drawn column behind the first characters to the end of the line; None when it is too short for that."""
     earliest = source.indentation(number) + MIN_TYPED
     latest = len(source.line(number).rstrip()) - MIN_CHARACTERS["line"]
     if latest < earliest:

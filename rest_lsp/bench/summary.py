@@ -87,16 +87,30 @@ def several_lines(pairs: Sequence[Pair]) -> Summary:
     return summarise([pair for pair in pairs if pair.case.kind != "line"])
 
 
+def by_project(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs of each project, in the order in which they were measured."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.project, []).append(pair)
+    return groups
+
+
 def report_json(setting: Setting, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """The whole report: the setting, a row per case and mode, the summary, also by kind, and every mismatch."""
-    kinds = {kind: summary.to_json() for kind, summary in by_kind(pairs).items()}
-    kinds["block_and_body"] = several_lines(pairs).to_json()
+    """The whole report: the setting, a row per case and mode, summaries, also by kind and project, every mismatch."""
+    projects = {
+        name: {**summarise(group).to_json(), "kinds": _kinds_json(group)} for name, group in by_project(pairs).items()
+    }
     return {
         **setting.to_json(),
         "cases": [row for pair in pairs for row in pair.to_json()],
-        "summary": {**summarise(pairs).to_json(), "kinds": kinds},
+        "summary": {**summarise(pairs).to_json(), "kinds": _kinds_json(pairs), "projects": projects},
         "mismatches": [pair.mismatch._asdict() for pair in pairs if pair.mismatch],
     }
+
+
+def _kinds_json(pairs: Sequence[Pair]) -> dict[str, Any]:
+    kinds = {kind: summary.to_json() for kind, summary in by_kind(pairs).items()}
+    return {**kinds, "block_and_body": several_lines(pairs).to_json()}
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rest_lsp.bench.results import Pair, Setting
-from rest_lsp.bench.summary import Summary, by_kind, several_lines, summarise
+from rest_lsp.bench.summary import Summary, by_kind, by_project, several_lines, summarise
 
 COLUMNS = (
     "cases",
@@ -26,6 +26,8 @@ COLUMNS = (
 def print_report(console: Console, setting: Setting, pairs: Sequence[Pair]) -> None:
     """The table by kind, then what it ran on, and what did not go as it should."""
     console.print(report_table(setting, pairs))
+    if len(by_project(pairs)) > 1:
+        console.print(project_table(pairs))
     total = summarise(pairs)
     floor = setting.memory_floor_ms
     console.print(
@@ -67,6 +69,27 @@ def report_table(setting: Setting, pairs: Sequence[Pair]) -> Table:
         table.add_row("block and body", *_cells(several_lines(pairs)))
     table.add_row("all", *_cells(summarise(pairs)), style="bold")
     return table
+
+
+def project_table(pairs: Sequence[Pair]) -> Table:
+    """Speed-up and tokens per pass by project and kind; the block and body holes of each project together, too."""
+    table = Table(title="By project: speed-up, and tokens per pass", box=box.SIMPLE_HEAD, padding=(0, 1))
+    kinds = list(by_kind(pairs))
+    table.add_column("project", no_wrap=True)
+    for name in [*kinds, "block and body", "all"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for project, group in by_project(pairs).items():
+        found = by_kind(group)
+        summaries = [found.get(kind) for kind in kinds]
+        cells = [_short(summary) for summary in [*summaries, several_lines(group), summarise(group)]]
+        table.add_row(project, *cells)
+    return table
+
+
+def _short(summary: Summary | None) -> str:
+    if summary is None or not summary.plain.tokens:
+        return "–"
+    return f"{summary.speedup:.2f} × {summary.rest.tokens_per_forward:.2f}"
 
 
 def _cells(summary: Summary) -> list[str]:

@@ -12,10 +12,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from rest_lsp.bench import decode as decode_module
-from rest_lsp.bench import demo
+from rest_lsp.bench import demo, selection
 from rest_lsp.bench.case_maker import make_cases
 from rest_lsp.bench.cases import CaseError, write_cases
 from rest_lsp.bench.cli import app
+from rest_lsp.bench.corpus import Distribution
 from rest_lsp.bench.decode import measure
 from rest_lsp.bench.holes import cut_hole
 from rest_lsp.bench.results import Run, SourceLine
@@ -247,3 +248,29 @@ def test_modes_take_turns_and_a_request_that_fails_names_its_case(workspace: Pat
     assert order == ["plain", "rest", "rest", "plain", "rest", "plain", "plain", "rest"]
     with pytest.raises(RestLspError, match="was not completed: unsupported"):
         list(measure(holes, {"plain": complete("plain", Outcome.UNSUPPORTED), "rest": complete("rest")}))
+
+
+def test_several_projects_are_measured_with_one_model_and_told_apart(
+    model: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = {name: Distribution(name, "1", "0" * 64) for name in ("here", "there")}
+    monkeypatch.setattr(selection, "PROJECTS", pinned)
+    monkeypatch.setattr(selection, "fetch", lambda _project, _cache_dir: workspace)
+    command = ["decode", "--projects", "all", "--per-kind", "1", "--json", str(tmp_path / "report.json")]
+    result = CliRunner().invoke(app, [*command, *flags(model, tmp_path / "cache")], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "By project" in result.output
+    found = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert [row["project"] for row in found["cases"]] == ["here 1"] * 6 + ["there 1"] * 6
+    assert {name: row["cases"] for name, row in found["summary"]["projects"].items()} == {"here 1": 3, "there 1": 3}
+    assert found["summary"]["cases"] == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(["--projects", "nowhere"], "no project"), (["--projects", "all", "--workspace", "."], "neither")],
+)
+def test_projects_that_cannot_be_are_told(given: list[str], words: str) -> None:
+    result = CliRunner().invoke(app, ["decode", *given])
+    assert isinstance(result.exception, CaseError)
+    assert words in str(result.exception)

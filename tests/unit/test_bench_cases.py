@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rest_lsp.bench.case_maker import make_cases, python_files
+from rest_lsp.bench.case_maker import PYTHON, make_cases, source_files
 from rest_lsp.bench.cases import KINDS, Case, CaseError, parse_case, read_cases, write_cases
 from rest_lsp.bench.holes import cut_hole
 from rest_lsp.bench.spans import MAX_LINES, MIN_CHARACTERS, find_spans
@@ -185,7 +185,7 @@ def test_generated_hidden_and_broken_files_have_no_holes(workspace: Path) -> Non
         path = workspace / name
         path.parent.mkdir(parents=True)
         path.write_text(MODULE, encoding="utf-8")
-    assert sorted(python_files(workspace)) == ["deep/three.py", "one.py", "two.py"]
+    assert sorted(source_files(workspace, PYTHON)) == ["deep/three.py", "one.py", "two.py"]
     (workspace / "one.py").write_text("# @generated\n" + MODULE, encoding="utf-8")
     (workspace / "two.py").write_text(MODULE + "def broken(:\n", encoding="utf-8")
     assert {case.path for case in make_cases(workspace, seed=1, per_kind=9)} == {"deep/three.py"}
