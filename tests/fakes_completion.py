@@ -85,6 +85,11 @@ class ScriptedEngine:
     last_prefill: ScriptedPrefill = field(default_factory=ScriptedPrefill)
     prompts: list[list[int]] = field(default_factory=list)
     contexts: list[list[int]] = field(default_factory=list)
+    prefilled: list[list[int]] = field(default_factory=list)
+
+    def prefill(self, prompt: Sequence[int], cancel: CancelToken) -> None:
+        cancel.raise_if_cancelled()
+        self.prefilled.append(list(prompt))
 
     def generate(
         self,

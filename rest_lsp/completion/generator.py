@@ -48,6 +48,10 @@ class Generator(Protocol):
     @property
     def last_prefill(self) -> Prefill: ...
 
+    def prefill(self, prompt: Sequence[int], cancel: CancelToken) -> None:
+        """Take a prompt into the KV cache without continuing it.  Raises Cancelled between chunks, which stay."""
+        ...
+
     def generate(
         self,
         prompt: Sequence[int],

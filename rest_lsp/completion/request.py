@@ -29,6 +29,7 @@ class Outcome(Enum):
     UNSUPPORTED = "unsupported"
     NO_MODEL = "no_model"
     DISABLED = "disabled"
+    SECRET = "secret"
     UNREADABLE = "unreadable"
     MENU = "menu"
     FAILED = "failed"

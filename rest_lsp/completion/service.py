@@ -80,6 +80,17 @@ class CompletionService:
         finally:
             self._stats.record(run.stats)
 
+    def prewarm(self, request: CompletionRequest, cancel: CancelToken) -> None:
+        """Read the prompt for this place, so that a request for it, or for one near it, finds it in the KV cache.
+
+        Raises Cancelled; what was read until then is kept.
+        """
+        if len(request.text) > MAX_CHARACTERS or "\0" in request.text:
+            return
+        snapshot = take_snapshot(request, self._prompts.reach)
+        if not _is_undecoded(snapshot):
+            self._engine.prefill(self._prompts.build_prompt(snapshot).ids, cancel)
+
     def _deadline(self, trigger: Trigger) -> float:
         options, is_automatic = self._options, trigger is Trigger.AUTOMATIC
         budget_ms = options.time_budget_automatic_ms if is_automatic else options.time_budget_invoked_ms

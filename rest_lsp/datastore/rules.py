@@ -85,7 +85,7 @@ class IndexRules:
         *directories, name = path.split("/")
         if not VENDORED_DIRECTORIES.isdisjoint(directories):
             return "vendored"
-        if _SECRET_NAMES.fullmatch(name):
+        if is_secret(name):
             return "secret"
         if _LOCK_NAMES.fullmatch(name):
             return "lock"
@@ -106,6 +106,11 @@ class IndexRules:
     @cached_property
     def _exclude_spec(self) -> GitIgnoreSpec:
         return GitIgnoreSpec.from_lines(self.exclude)
+
+
+def is_secret(path: str) -> bool:
+    """Whether the name of a file says that it holds secrets, wherever it lies."""
+    return _SECRET_NAMES.fullmatch(path.replace("\\", "/").rpartition("/")[2]) is not None
 
 
 def content_verdict(text: str) -> str | None:

@@ -123,6 +123,10 @@ class Engine:
             # prompt would find other bits in the cache with drafts than without.
             self._verifier.cache.roll_back(min(self._verifier.length, len(prompt) - 1))
 
+    def prefill(self, prompt: Sequence[int], cancel: CancelToken) -> None:
+        """Take a prompt into the KV cache without continuing it.  Raises `Cancelled` between chunks, which stay."""
+        self._verifier.prefill(prompt[:-1][: self.capacity], cancel)
+
     def forget(self) -> None:
         """Empty the KV cache."""
         self._verifier.cache.clear()

@@ -6,45 +6,59 @@ A suggestion keeps its id while it is typed through, so that it counts once howe
 from __future__ import annotations
 
 import itertools
-from collections import Counter, OrderedDict
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
 
 Kind = Literal["whole", "word", "line"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_KEPT = 64
+_KEPT = 256
+
+
+class Taking(NamedTuple):
+    """One act of taking a suggestion, or a part of it."""
+
+    kind: Kind
+    characters: int
 
 
 @dataclass
-class Suggestion:
-    """One text that was handed to the editor; `text` is what of it was still missing when it was last offered."""
+class _Suggestion:
+    """`missing` is how much of its text was missing when it was offered last.
 
-    id: str
-    text: str
+    An act is seen twice, as an edit and as a report, in either order: each waits here for the other.
+    """
+
+    missing: int
     is_shown: bool = False
+    reported: deque[Taking] = field(default_factory=deque)
+    inferred: deque[Taking] = field(default_factory=deque)
 
 
 class Acceptance:
-    """Counts since the start, and the last suggestions, which reports name by id.  Belongs to the event loop."""
+    """Counts since the start, and the last suggestions, by id.  Belongs to the event loop."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._characters = 0
         self._numbers = itertools.count(1)
-        self._known: OrderedDict[str, Suggestion] = OrderedDict()
+        self._known: OrderedDict[str, _Suggestion] = OrderedDict()
         self._client_reports_shown = False
 
-    def offer(self, text: str) -> str:
-        """Take a new suggestion; returns its id."""
-        suggestion = Suggestion(f"s{next(self._numbers)}", text)
-        self._known[suggestion.id] = suggestion
-        if len(self._known) > _KEPT:
-            self._known.popitem(last=False)
+    def offer(self, missing: int, suggestion_id: str = "") -> str:
+        """Hand out a new suggestion, or the rest of a known one; taking it saves typing `missing` characters."""
+        suggestion = self._known.get(suggestion_id)
+        if suggestion is None:
+            suggestion_id, suggestion = f"s{next(self._numbers)}", _Suggestion(missing)
+            self._known[suggestion_id] = suggestion
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        suggestion.missing = missing
         if not self._client_reports_shown:
             # Most editors show what they get and never say so.
             self._count_shown(suggestion)
-        return suggestion.id
+        return suggestion_id
 
     def report_shown(self, suggestion_id: str) -> bool:
         """The editor says that it shows the suggestion; False when it is not known (any more)."""
@@ -56,26 +70,58 @@ class Acceptance:
             self._count_shown(suggestion)
         return suggestion is not None
 
-    def report_accepted(self, suggestion_id: str, kind: Kind, characters: int | None = None) -> bool:
-        """The person took it, or `characters` of it; False when it is not known (any more)."""
+    def report(self, suggestion_id: str, kind: Kind, characters: int | None = None) -> bool:
+        """The editor says that it was taken, or `characters` of it; False when it is not known (any more)."""
         suggestion = self._known.get(suggestion_id)
         if suggestion is None:
             return False
-        self._counts[kind] += 1
-        if characters is None:
-            characters = len(suggestion.text) if kind == "whole" else 0
-        self._characters += min(max(0, characters), len(suggestion.text))
+        if suggestion.inferred:
+            seen = suggestion.inferred.popleft()
+            self._count(seen, -1)
+            self._counts["inferred"] -= 1
+            self._count(Taking(kind, seen.characters))
+        else:
+            if characters is None:
+                characters = suggestion.missing if kind == "whole" else 0
+            taking = Taking(kind, min(max(0, characters), suggestion.missing))
+            self._count(taking)
+            suggestion.reported.append(taking)
         return True
 
+    def infer(self, suggestion_id: str, kind: Kind, characters: int) -> None:
+        """An edit looks as if it had been taken."""
+        suggestion = self._known.get(suggestion_id)
+        if suggestion is None:
+            return
+        if suggestion.reported:
+            known = suggestion.reported.popleft()
+            self._count(known, -1)
+            self._count(Taking(known.kind, characters))
+        else:
+            taking = Taking(kind, characters)
+            self._count(taking)
+            self._counts["inferred"] += 1
+            suggestion.inferred.append(taking)
+
+    def typed(self, characters: int) -> None:
+        """Somebody typed what was suggested."""
+        self._counts["typed_through"] += characters
+
     def summary(self) -> dict[str, Any]:
-        """Counts for people."""
+        """Counts for people; `inferred` are those of the accepted that only the edit told of."""
         return {
             "shown": self._counts["shown"],
             **{f"accepted_{kind}": self._counts[kind] for kind in KINDS},
+            "inferred": self._counts["inferred"],
             "characters_not_typed": self._characters,
+            "characters_typed_through": self._counts["typed_through"],
         }
 
-    def _count_shown(self, suggestion: Suggestion) -> None:
+    def _count(self, taking: Taking, sign: int = 1) -> None:
+        self._counts[taking.kind] += sign
+        self._characters += sign * taking.characters
+
+    def _count_shown(self, suggestion: _Suggestion) -> None:
         if not suggestion.is_shown:
             suggestion.is_shown = True
             self._counts["shown"] += 1

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import platform
+import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -19,6 +20,7 @@ from pygls.protocol import default_converter
 
 from rest_lsp.completion.request import Outcome
 from rest_lsp.config import Settings
+from rest_lsp.datastore.rules import is_secret
 from rest_lsp.languages import language_of
 from rest_lsp.server.acceptance import Acceptance
 from rest_lsp.server.backend import Backend, CompletionService, Session
@@ -26,6 +28,7 @@ from rest_lsp.server.buffers import BufferFeed
 from rest_lsp.server.client import ClientMessages
 from rest_lsp.server.commands import Commands
 from rest_lsp.server.configuration import Configuration
+from rest_lsp.server.conversion import end_of_edit, request_at
 from rest_lsp.server.diagnosis import Diagnosis
 from rest_lsp.server.dialect import DID_PARTIALLY_ACCEPT, DID_SHOW, SuggestionReports
 from rest_lsp.server.documents import Document
@@ -36,6 +39,8 @@ from rest_lsp.server.inline_completion import Answer, InlineCompletion
 from rest_lsp.server.lifetime import ParentWatch
 from rest_lsp.server.logs import ClientLog, set_level, where
 from rest_lsp.server.model_choice import ModelChoice
+from rest_lsp.server.offers import Offers
+from rest_lsp.server.prewarm import Prewarmer, opening_place
 from rest_lsp.server.protocol import LifecycleProtocol, Phase
 from rest_lsp.server.session import SessionKeeper
 from rest_lsp.server.status import STATUS_REQUEST, StatusBoard
@@ -71,7 +76,11 @@ class RestLanguageServer(LanguageServer):
             backend.open_session, self._engine, Worker("rest-lsp-indexer"), self._status, self._session_opened
         )
         self._buffers = BufferFeed(files)
-        self._completion = InlineCompletion(self._engine, files, self._history, self._acceptance)
+        self._offers = Offers(self._acceptance)
+        self._prewarmer = Prewarmer(self._engine, self._service)
+        self._completion = InlineCompletion(
+            self._engine, files, self._history, self._offers, self._prewarmer, self._service
+        )
         errands, self._fetcher = Worker("rest-lsp-errands"), Worker("rest-lsp-fetcher")
         models = ModelChoice(backend, self._keeper, self._configuration, self._status, errands, self._fetcher)
         self._watch = ParentWatch(self._orphaned)
@@ -143,7 +152,7 @@ class RestLanguageServer(LanguageServer):
         document = self.protocol.workspace.open_document(uri)
         if not self._status.switches.allows(document.language if document is not None else language_of(uri)):
             return self._completion.refuse(Outcome.DISABLED)
-        return self._completion.complete(params, self._service, self.protocol.workspace, self._client_name)
+        return self._completion.complete(params, self.protocol.workspace, self._client_name)
 
     def _service(self) -> CompletionService | None:
         return self._keeper.session.service if self._keeper.session is not None else None
@@ -174,18 +183,27 @@ class RestLanguageServer(LanguageServer):
         self._keeper.close()
 
     def _did_open(self, params: types.DidOpenTextDocumentParams) -> None:
-        self._feed(params.text_document.uri)
-
-    def _did_change(self, params: types.DidChangeTextDocumentParams) -> None:
-        self._feed(params.text_document.uri)
-
-    def _feed(self, uri: str) -> None:
-        document = self.protocol.workspace.open_document(uri)
+        document = self.protocol.workspace.open_document(params.text_document.uri)
         if document is not None:
             self._buffers.changed(document)
+            self._expect_request(document, opening_place(document.source))
+
+    def _did_change(self, params: types.DidChangeTextDocumentParams) -> None:
+        document = self.protocol.workspace.open_document(params.text_document.uri)
+        if document is not None:
+            self._buffers.changed(document)
+            self._offers.changed(document, len(params.content_changes), time.monotonic())
+            for change in params.content_changes[-1:]:
+                self._expect_request(document, end_of_edit(document, change))
+
+    def _expect_request(self, document: Document, offset: int) -> None:
+        if self._status.switches.allows(document.language) and not is_secret(document.uri):
+            version, root = document.version, self._configuration.root
+            self._prewarmer.expect(lambda: request_at(document, offset, root) if document.version == version else None)
 
     def _closed(self, document: Document) -> None:
         self._engine.give_up(document.uri)
+        self._offers.closed(document)
         self._buffers.closed(document)
 
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
@@ -209,6 +227,7 @@ class RestLanguageServer(LanguageServer):
 
     def _reopen(self) -> None:
         self._buffers.detach()
+        self._offers.forget()
         self._keeper.open(self._configuration.settings, self._configuration.root)
 
     def _configure(self) -> None:
@@ -220,6 +239,7 @@ class RestLanguageServer(LanguageServer):
 
     def _session_opened(self, session: Session, settings: Settings) -> None:
         self._buffers.attach(session, self._configuration.root, settings.datastore.max_file_bytes)
+        self._prewarmer.resume()
 
     def _orphaned(self, reason: str) -> None:
         log.warning("%s", reason)

@@ -23,6 +23,7 @@ class CompletionService(Protocol):
     """Called in the engine's thread only."""
 
     def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult: ...
+    def prewarm(self, request: CompletionRequest, cancel: CancelToken) -> None: ...
 
 
 class Datastore(Protocol):

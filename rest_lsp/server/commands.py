@@ -121,4 +121,4 @@ class Commands:
                 "rest.accepted was given something else.",
                 f"It takes an item's id, {' or '.join(KINDS)}, and a number or null.",
             )
-        return {"recorded": self.acceptance.report_accepted(suggestion, kind, characters)}
+        return {"recorded": self.acceptance.report(suggestion, kind, characters)}

@@ -35,7 +35,7 @@ class SuggestionReports:
         taken = _cut(text, length) if isinstance(text, str) else ""
         rest = text[len(taken) :] if isinstance(text, str) else ""
         is_line = taken.endswith("\n") or rest.startswith(("\n", "\r\n"))
-        self._acceptance.report_accepted(name, "line" if is_line else "word", len(taken) or length)
+        self._acceptance.report(name, "line" if is_line else "word", len(taken) or length)
 
 
 def _suggestion_of(params: Any) -> str | None:

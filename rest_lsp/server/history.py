@@ -32,13 +32,15 @@ class Cost:
 class Record:
     """One request; `cost` is None when the model was not asked.
 
-    suggestion   id of what was handed to the editor, which may have been asked of the model by an earlier request
+    suggestion   id of what was handed to the editor
+    from_cache   the answer is the rest of an earlier one, and so is its cost
     """
 
     outcome: Outcome
     wait_ms: float
     cost: Cost | None
     suggestion: str | None = None
+    from_cache: bool = False
 
 
 class History:
@@ -48,21 +50,27 @@ class History:
         self._outcomes: Counter[str] = Counter()
         self._records: deque[Record] = deque(maxlen=_KEPT)
         self._shown: Record | None = None
+        self._n_from_cache = 0
 
     def record(
         self,
         outcome: Outcome,
         wait_ms: float = 0.0,
         result: CompletionResult | None = None,
+        *,
         suggestion: str | None = None,
+        from_cache: bool = False,
     ) -> None:
         """Count one request; of the result only numbers and the places it was drafted from are kept."""
         self._outcomes[outcome.value] += 1
-        record = Record(outcome, wait_ms, _cost(result) if result is not None else None, suggestion)
+        record = Record(outcome, wait_ms, _cost(result) if result is not None else None, suggestion, from_cache)
+        self._n_from_cache += from_cache
         self._records.append(record)
         if outcome is Outcome.RETURNED:
             self._shown = record
-        if result is None:
+        if from_cache:
+            log.info("completion: %s again after %.1f ms", outcome.value, wait_ms)
+        elif result is None:
             log.info("completion: %s after %.0f ms", outcome.value, wait_ms)
         else:
             log.info(
@@ -76,7 +84,8 @@ class History:
 
     def summary(self) -> dict[str, Any]:
         """Counts by outcome, waiting times, and what drafting saved."""
-        costs = [record.cost for record in self._records if record.cost is not None and record.cost.forwards]
+        asked = [record for record in self._records if record.cost is not None and not record.from_cache]
+        costs = [record.cost for record in asked if record.cost is not None and record.cost.forwards]
         tokens, forwards = sum(cost.tokens for cost in costs), sum(cost.forwards for cost in costs)
         return {
             "requests": sum(self._outcomes.values()),
@@ -85,7 +94,8 @@ class History:
             "forwards": forwards,
             "accepted": sum(cost.accepted for cost in costs),
             "tokens_per_forward": round(tokens / forwards, 2) if forwards else None,
-            "median_wait_ms": self._median([record.wait_ms for record in self._records if record.cost is not None]),
+            "median_wait_ms": self._median([record.wait_ms for record in asked]),
+            "cache_answers": self._n_from_cache,
         }
 
     def show(self, suggestion: str) -> None:

@@ -18,13 +18,17 @@ from lsprotocol import types
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
+from rest_lsp.completion.reuse import Reused
+from rest_lsp.datastore.rules import is_secret
 from rest_lsp.errors import Cancelled
-from rest_lsp.server.acceptance import Acceptance
 from rest_lsp.server.backend import CompletionService
-from rest_lsp.server.buffers import document_name, without_surrogates
-from rest_lsp.server.dialect import ACCEPTED_COMMAND
+from rest_lsp.server.conversion import asks_for_other_version, item_for, name_item, request_of
 from rest_lsp.server.documents import Document, EditorWorkspace, file_path
+from rest_lsp.server.edits import Offered
 from rest_lsp.server.history import History
+from rest_lsp.server.offers import Offers
+from rest_lsp.server.pauses import Pauses
+from rest_lsp.server.prewarm import Prewarmer
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -33,18 +37,23 @@ MAX_UNOPENED_BYTES = 16 << 20
 Answer: TypeAlias = "list[types.InlineCompletionItem] | None"
 FindService = Callable[[], CompletionService | None]
 """Asked when the work is handed over: until then the session may be another, and its model must not be held."""
-# Neovim keeps line ends out of its buffers and would insert a carriage return as a character.
-_CLIENTS_THAT_ADD_LINE_ENDS = ("neovim",)
 
 
 @dataclass
 class _Attempt:
-    """What became of one request; one that is cancelled before it starts stays as it is."""
+    """One request and what became of it; one that is cancelled before it starts stays as it is."""
 
+    params: types.InlineCompletionParams
+    workspace: EditorWorkspace
+    client_name: str
     start_s: float
     outcome: Outcome = Outcome.CANCELLED
     result: CompletionResult | None = None
     suggestion: str | None = None
+
+    @property
+    def uri(self) -> str:
+        return self.params.text_document.uri
 
 
 class InlineCompletion:
@@ -53,98 +62,124 @@ class InlineCompletion:
     Every request leaves exactly one outcome in the history, also one that never reaches the model.
     """
 
-    def __init__(self, engine: Worker, files: Worker, history: History, acceptance: Acceptance) -> None:
+    def __init__(
+        self,
+        engine: Worker,
+        files: Worker,
+        history: History,
+        offers: Offers,
+        prewarmer: Prewarmer,
+        find_service: FindService,
+    ) -> None:
         self._engine = engine
         self._files = files
         self._history = history
-        self._acceptance = acceptance
+        self._offers = offers
+        self._prewarmer = prewarmer
+        self._find_service = find_service
+        self._pauses = Pauses()
 
     def complete(
-        self,
-        params: types.InlineCompletionParams,
-        find_service: FindService,
-        workspace: EditorWorkspace,
-        client_name: str,
+        self, params: types.InlineCompletionParams, workspace: EditorWorkspace, client_name: str
     ) -> Answer | Awaitable[Answer]:
         """Items for one position.  The awaitable raises what the service raises, other than `Cancelled`.
 
         An open document is read here and not later: the next message may change it, and the position is of now.
         """
-        if find_service() is None:
+        if is_secret(params.text_document.uri):
+            log.info("No completions in %s: its name says that it holds secrets.", params.text_document.uri)
+            return self.refuse(Outcome.SECRET)
+        if self._find_service() is None:
             return self.refuse(Outcome.NO_MODEL)
-        document = workspace.open_document(params.text_document.uri)
+        attempt = _Attempt(params, workspace, client_name, time.monotonic())
+        document = workspace.open_document(attempt.uri)
         if document is None:
-            return self._attempt(
-                lambda attempt: self._complete_unopened(attempt, params, find_service, workspace, client_name)
-            )
-        if _asks_for_other_version(params, document):
+            return self._start(attempt, self._complete_unopened(attempt))
+        if asks_for_other_version(params, document):
             self._history.record(Outcome.STALE)
             return None
-        request = _request(params, document, workspace.root)
-        return self._attempt(
-            lambda attempt: self._complete(attempt, params, find_service, document, request, workspace, client_name)
-        )
+        request = request_of(params, document, workspace.root)
+        self._supersede(document.uri)
+        known = self._offers.known(request) if request is not None else None
+        if known is not None:
+            return self._answer_again(attempt, document, known)
+        return self._start(attempt, self._complete(attempt, document, request))
 
     def refuse(self, outcome: Outcome) -> list[types.InlineCompletionItem]:
         """The answer to a request that is not even looked at, and why."""
         self._history.record(outcome)
         return []
 
-    def _attempt(self, work: Callable[[_Attempt], Coroutine[Any, Any, Answer]]) -> Awaitable[Answer]:
-        attempt = _Attempt(time.monotonic())
-        task = asyncio.ensure_future(_judged(work(attempt), attempt))
+    def _supersede(self, uri: str) -> None:
+        self._prewarmer.give_way()
+        self._engine.give_up(uri)
+        self._pauses.supersede(uri)
+
+    def _start(self, attempt: _Attempt, work: Coroutine[Any, Any, Answer]) -> Awaitable[Answer]:
+        task = asyncio.ensure_future(_judged(work, attempt))
         # A task that is cancelled before it starts runs no line of its own, but it does run this.
         task.add_done_callback(lambda _: self._record(attempt))
         return task
 
-    def _record(self, attempt: _Attempt) -> None:
+    def _record(self, attempt: _Attempt, *, from_cache: bool = False) -> None:
         wait_ms = 1000 * (time.monotonic() - attempt.start_s)
-        self._history.record(attempt.outcome, wait_ms, attempt.result, attempt.suggestion)
+        self._history.record(
+            attempt.outcome, wait_ms, attempt.result, suggestion=attempt.suggestion, from_cache=from_cache
+        )
 
-    async def _complete_unopened(
-        self,
-        attempt: _Attempt,
-        params: types.InlineCompletionParams,
-        find_service: FindService,
-        workspace: EditorWorkspace,
-        client_name: str,
-    ) -> Answer:
-        document = await self._unopened(params.text_document.uri, workspace)
+    async def _complete_unopened(self, attempt: _Attempt) -> Answer:
+        document = await self._unopened(attempt.uri, attempt.workspace)
         if document is None:
             attempt.outcome = Outcome.UNREADABLE
             return []
-        request = _request(params, document, workspace.root)
-        return await self._complete(attempt, params, find_service, document, request, workspace, client_name)
+        return await self._complete(attempt, document, request_of(attempt.params, document, attempt.workspace.root))
 
-    async def _complete(
-        self,
-        attempt: _Attempt,
-        params: types.InlineCompletionParams,
-        find_service: FindService,
-        document: Document,
-        request: CompletionRequest | None,
-        workspace: EditorWorkspace,
-        client_name: str,
-    ) -> Answer:
+    async def _complete(self, attempt: _Attempt, document: Document, request: CompletionRequest | None) -> Answer:
         if request is None or "\0" in request.text:
             attempt.outcome = Outcome.MENU if request is None else Outcome.UNSUPPORTED
             return []
-        service = find_service()
+        if request.trigger is Trigger.AUTOMATIC:
+            await self._pauses.wait(document.uri, self._offers.rhythm.wait_s(time.monotonic()))
+        service = self._find_service()
         if service is None:
             attempt.outcome = Outcome.NO_MODEL
             return []
         attempt.result = result = await self._run(document.uri, service, request, document)
-        if result is None or document.version != request.version or _was_closed(document, workspace):
+        if result is None or document.version != request.version or _was_closed(document, attempt.workspace):
             attempt.outcome = Outcome.STALE
             return None
-        items = _items(params, document, result, client_name)
-        attempt.outcome = Outcome.EMPTY if result.outcome is Outcome.RETURNED and not items else result.outcome
-        if attempt.outcome is not Outcome.RETURNED:
-            return None if attempt.outcome in (Outcome.CANCELLED, Outcome.STALE) else items
-        attempt.suggestion = self._acceptance.offer(result.text[len(request.text[result.start : result.end]) :])
-        for item in items:
-            item.command = types.Command("Accepted", ACCEPTED_COMMAND, arguments=[attempt.suggestion, "whole"])
+        attempt.outcome = result.outcome
+        if result.outcome in (Outcome.CANCELLED, Outcome.STALE):
+            return None
+        offered = Offered(result.text, result.start, request.offset, result.end)
+        items = self._items(attempt, document, offered)
+        if items:
+            attempt.suggestion = self._offers.new(document, request, result)
+            name_item(items[0], attempt.suggestion)
+        elif result.text:
+            attempt.outcome = Outcome.EMPTY
+        else:
+            self._offers.nothing(request, result)
         return items
+
+    def _answer_again(self, attempt: _Attempt, document: Document, known: Reused) -> Answer:
+        """What is shown stays shown while the typed text agrees with it, and the model is not asked."""
+        attempt.result = known.suggestion.result
+        cursor = document.offset_of(attempt.params.position)
+        offered = Offered(known.text, known.start, cursor, known.end)
+        items = self._items(attempt, document, offered)
+        attempt.outcome = Outcome.RETURNED if items else Outcome.EMPTY
+        if items:
+            attempt.suggestion = self._offers.again(document, offered, known.suggestion.tag)
+            name_item(items[0], attempt.suggestion)
+        self._record(attempt, from_cache=True)
+        return items
+
+    def _items(self, attempt: _Attempt, document: Document, offered: Offered) -> list[types.InlineCompletionItem]:
+        item = item_for(attempt.params, document, offered, attempt.client_name) if offered.text else None
+        if offered.text and item is None:
+            log.info("A completion was left out because the client could not show it.")
+        return [item] if item is not None else []
 
     async def _run(
         self, uri: str, service: CompletionService, request: CompletionRequest, document: Document
@@ -175,64 +210,6 @@ async def _judged(work: Coroutine[Any, Any, Answer], attempt: _Attempt) -> Answe
     except Exception:
         attempt.outcome = Outcome.FAILED
         raise
-
-
-def _request(params: types.InlineCompletionParams, document: Document, root: Path | None) -> CompletionRequest | None:
-    """None when the menu's item and the cursor do not fit together."""
-    text, cursor = document.source, document.offset_of(params.position)
-    selected_text = selected_start = None
-    selected = params.context.selected_completion_info
-    if selected is not None:
-        selected_text, selected_start = selected.text, document.offset_of(selected.range.start)
-        selected_end = document.offset_of(selected.range.end)
-        if not selected_start <= cursor <= selected_end:
-            return None
-        # The menu's item replaces its whole range, also what stands after the cursor.
-        text = text[:cursor] + text[selected_end:]
-    return CompletionRequest(
-        text=without_surrogates(text),
-        offset=cursor,
-        path=document_name(document.uri, root),
-        language=document.language,
-        version=document.version,  # type: ignore[arg-type]
-        trigger=_trigger(params.context.trigger_kind),
-        selected_text=selected_text,
-        selected_start=selected_start,
-    )
-
-
-def _items(
-    params: types.InlineCompletionParams, document: Document, result: CompletionResult, client_name: str
-) -> list[types.InlineCompletionItem]:
-    if not result.text:
-        return []
-    selected = params.context.selected_completion_info
-    if selected is not None:
-        item_range = selected.range
-        if not result.text.startswith(selected.text) or result.end != document.offset_of(params.position):
-            return []
-    else:
-        item_range = types.Range(document.position_of(result.start), document.position_of(result.end))
-        if item_range.start.line != item_range.end.line:
-            log.error("A completion was left out because its range has several lines.")
-            return []
-    text = result.text
-    if client_name.lower() in _CLIENTS_THAT_ADD_LINE_ENDS:
-        text = text.replace("\r\n", "\n")
-    return [types.InlineCompletionItem(insert_text=text, range=item_range)]
-
-
-def _trigger(kind: types.InlineCompletionTriggerKind) -> Trigger:
-    return Trigger.INVOKED if kind == types.InlineCompletionTriggerKind.Invoked else Trigger.AUTOMATIC
-
-
-def _asks_for_other_version(params: types.InlineCompletionParams, document: Document) -> bool:
-    identifier: object = params.text_document
-    return (
-        isinstance(identifier, types.OptionalVersionedTextDocumentIdentifier)
-        and document.version is not None
-        and identifier.version != document.version
-    )
 
 
 def _was_closed(document: Document, workspace: EditorWorkspace) -> bool:

@@ -22,6 +22,7 @@ class _Job:
     work: Callable[[CancelToken], Any]
     cancel: CancelToken
     future: asyncio.Future[Any]
+    is_quiet: bool
 
 
 class Worker:
@@ -42,12 +43,21 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def post(self, key: str, work: Callable[[CancelToken], Result]) -> asyncio.Future[Result]:
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs or waits."""
+        with self._changed:
+            return self._running is None and not self._waiting
+
+    def post(
+        self, key: str, work: Callable[[CancelToken], Result], *, is_quiet: bool = False
+    ) -> asyncio.Future[Result]:
         """Run `work(cancel)` soon.  The future fails with `Cancelled` as soon as a newer job has the same key.
 
-        Cancelling the future sets the job's token; a job that has not started never will.
+        Cancelling the future sets the job's token; a job that has not started never will.  A quiet one is not reported
+        as work.
         """
-        job = _Job(key, work, CancelToken(), self._loop.create_future())
+        job = _Job(key, work, CancelToken(), self._loop.create_future(), is_quiet)
         job.future.add_done_callback(lambda future: job.cancel.cancel() if future.cancelled() else None)
         self.give_up(key)
         with self._changed:
@@ -108,7 +118,7 @@ class Worker:
         with self._changed:
             self._running = None
         self._on_loop(outcome)
-        self._report_busy(is_busy=False)
+        self._report_busy(job, is_busy=False)
 
     def _next(self) -> _Job | None:
         with self._changed:
@@ -117,11 +127,11 @@ class Worker:
                 return None
             _, self._running = self._waiting.popitem()
             job = self._running
-        self._report_busy(is_busy=True)
+        self._report_busy(job, is_busy=True)
         return job
 
-    def _report_busy(self, *, is_busy: bool) -> None:
-        if self._on_busy is not None:
+    def _report_busy(self, job: _Job, *, is_busy: bool) -> None:
+        if self._on_busy is not None and not job.is_quiet:
             on_busy = self._on_busy
             self._on_loop(lambda: on_busy(is_busy))
 

@@ -1,8 +1,8 @@
 """The real server process with a session that needs no model: what it answers is written in the document itself.
 
 The word before the cursor decides: `slow` works until it is cancelled, `stuck` does not even notice that, `gate` works
-until a buffer `untitled:gate` is open, `fail` and `refuse` raise, `print` writes to stdout, `empty` says nothing; any
-other is completed with its length, as in `<4>`.
+until a buffer `untitled:gate` is open, `fail` and `refuse` raise, `print` writes to stdout, `empty` says nothing;
+`say:…` says what follows it, with ~ for a blank; any other is completed with its length, as in `<4>`.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class Counts:
     last_trigger: str | None = None
     last_before: str = ""
     last_length: int = 0
+    prewarmed: str | None = None
     buffers: dict[str, int] = field(default_factory=dict)
     opened: int = 0
     former_was_alive: bool = False
@@ -96,6 +97,12 @@ class FakeService:
         finally:
             counts.running -= 1
 
+    def prewarm(self, request: CompletionRequest, cancel: CancelToken) -> None:
+        self._counts.prewarmed = request.text[: request.offset][-20:]
+        if request.text.endswith("long"):
+            work_until(lambda: cancel.is_cancelled)
+            cancel.raise_if_cancelled()
+
     def _answer(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
         word = (request.text[: request.offset].split() or [""])[-1]
         if word == "slow":
@@ -114,6 +121,8 @@ class FakeService:
             os.write(1, b"and so does a C library\n")
         elif word == "empty":
             return self._result(request, "", Outcome.EMPTY)
+        elif word.startswith("say:"):
+            return self._result(request, word.removeprefix("say:").replace("\\n", "\n").replace("~", " "))
         elif word == "lines":
             return self._result(request, "one\r\ntwo")
         return self._result(request, f"<{len(word)}>")

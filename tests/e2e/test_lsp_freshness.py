@@ -53,8 +53,11 @@ def written_by_the_model(client: LspClient) -> tuple[str, str]:
 
 
 def sources(client: LspClient, beginning: str) -> set[str]:
-    """The files that a completion behind `beginning` is drafted from."""
-    client.complete("untitled:asked", 0, len(beginning))
+    """The files that a completion behind `beginning` is drafted from, in a document that was never asked about."""
+    uri = f"untitled:asked-{len(client.messages)}"
+    client.open(uri, beginning)
+    client.complete(uri, 0, len(beginning))
+    client.close_document(uri)
     explained: dict[str, Any] = client.ask("workspace/executeCommand", {"command": "rest.explainLast"})
     return {source["path"] for source in explained["sources"]}
 
@@ -67,7 +70,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_a_line_on_disk_is_drafted_until_it_is_gone(client: LspClient, workspace: Path) -> None:
     beginning, text = written_by_the_model(client)
-    client.open("untitled:asked", beginning)
     assert sources(client, beginning) <= {"other.py"}
     fresh, moved = workspace / "fresh.py", workspace / "moved.py"
     fresh.write_text(f"{beginning}{text}\n")

@@ -1,0 +1,57 @@
+"""What has been offered: kept, so that its rest can be offered at once, and followed, so that taking it is counted."""
+
+from __future__ import annotations
+
+from rest_lsp.completion.request import CompletionRequest, CompletionResult
+from rest_lsp.completion.reuse import ReuseCache, Reused
+from rest_lsp.completion.rhythm import Rhythm
+from rest_lsp.server.acceptance import Acceptance
+from rest_lsp.server.documents import Document
+from rest_lsp.server.edits import AcceptanceFromEdits, Offered
+
+
+class Offers:
+    """Belongs to the event loop.  `rhythm` is that of the keys in all documents."""
+
+    def __init__(self, acceptance: Acceptance) -> None:
+        self.rhythm = Rhythm()
+        self._acceptance = acceptance
+        self._cache = ReuseCache()
+        self._edits = AcceptanceFromEdits(acceptance)
+
+    def known(self, request: CompletionRequest) -> Reused | None:
+        """What is left of an earlier offer at this place, or that there is nothing to say here."""
+        return self._cache.find(request)
+
+    def new(self, document: Document, request: CompletionRequest, result: CompletionResult) -> str:
+        """The model's answer is offered; returns the id by which reports name it."""
+        suggestion_id = self._acceptance.offer(len(result.text) - (result.end - result.start))
+        self._cache.add(request, result, suggestion_id)
+        self._follow(document, suggestion_id, Offered(result.text, result.start, request.offset, result.end))
+        return suggestion_id
+
+    def again(self, document: Document, offered: Offered, suggestion_id: str) -> str:
+        """The rest of an earlier offer is offered."""
+        suggestion_id = self._acceptance.offer(len(offered.text) - (offered.end - offered.start), suggestion_id)
+        self._follow(document, suggestion_id, offered)
+        return suggestion_id
+
+    def nothing(self, request: CompletionRequest, result: CompletionResult) -> None:
+        """The model had nothing to say here."""
+        self._cache.add(request, result)
+
+    def changed(self, document: Document, n_changes: int, now_s: float) -> None:
+        """A document was edited in so many steps."""
+        self.rhythm.key(now_s)
+        self._edits.changed(document, n_changes)
+
+    def closed(self, document: Document) -> None:
+        self._edits.forget(document)
+
+    def forget(self) -> None:
+        """Another model, or other options, would say something else."""
+        self._cache.clear()
+
+    def _follow(self, document: Document, suggestion_id: str, offered: Offered) -> None:
+        if document.version is not None:
+            self._edits.expect(document, suggestion_id, offered)
