@@ -1,0 +1,153 @@
+"""The three operations that Python has no words for, as LLVM code: a tile of dot products, fused multiply-add, bit casts.
+
+A tile multiplies int8 weights with int16 activations and adds in 32 bits.  Products of neighbours are added in pairs,
+which LLVM turns into one instruction where the processor has it (pmaddwd since SSE2, vpdpwssd with VNNI); the sums are
+exact integers on every machine, so the order in which they are added is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 16
+"""Elements that are multiplied by one instruction, on processors with registers of 256 bits."""
+
+PAIR = 2
+"""Outputs whose weights lie together, LANES of one and LANES of the other in turns.
+
+Then a whole matrix is read as one stream, which the memory system follows at full speed.  Four rows side by side, each a
+stream of its own, took twice as long for a single row of activations, and hid no memory behind arithmetic for more.
+"""
+
+STEP = 2 * LANES
+"""Columns of a matrix are padded with zeros to a multiple of this."""
+
+_PREFETCHED_BYTES = 2048
+"""How far ahead weights are asked for; 1 to 4 KiB do about the same."""
+
+_I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_WIDE, _SUM = ir.VectorType(_I32, LANES), ir.VectorType(_I32, LANES // 2)
+
+
+def make_tile(n_rows: int, sum_stride: int) -> Callable[..., None]:
+    """A function (x, weights, n, sums): one pair of outputs for `n_rows` rows of activations.
+
+    x        address of int16 [n_rows, n]
+    weights  address of int8 [n / LANES, PAIR, LANES]
+    n        a multiple of STEP
+    sums     address of int32 [n_rows, sum_stride], whose first PAIR columns are written
+    """
+
+    @intrinsic
+    def tile(_context: Any, x: Any, weights: Any, n: Any, sums: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            _Tile(builder, n_rows, sum_stride).generate(*arguments)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 4), generate
+
+    return tile  # type: ignore[no-any-return]
+
+
+class _Tile:
+    """Writes the loop of one tile; every sum is a vector register that lives through the whole loop."""
+
+    def __init__(self, builder: Any, n_rows: int, sum_stride: int) -> None:
+        self._builder, self._n_rows, self._sum_stride = builder, n_rows, sum_stride
+        # With few sums there is room to take two steps at once, so that their additions overlap.
+        self._unrolled = 2 if n_rows <= 4 else 1
+
+    def generate(self, x: Any, weights: Any, n: Any, sums: Any) -> None:
+        b = self._builder
+        before, loop, after = b.block, b.append_basic_block("tile"), b.append_basic_block("tile.done")
+        b.branch(loop)
+        b.position_at_end(loop)
+        k = b.phi(_I64)
+        totals = [b.phi(_SUM) for _ in range(self._n_rows * PAIR)]
+        grown: list[Any] = list(totals)
+        for step in range(self._unrolled):
+            grown = self._grow(grown, x, weights, n, b.add(k, _number(step * LANES)))
+        next_k = b.add(k, _number(self._unrolled * LANES))
+        k.add_incoming(_number(0), before)
+        k.add_incoming(next_k, loop)
+        for total, larger in zip(totals, grown, strict=True):
+            total.add_incoming(ir.Constant(_SUM, [0] * (LANES // 2)), before)
+            total.add_incoming(larger, loop)
+        b.cbranch(b.icmp_signed("<", next_k, n), loop, after)
+        b.position_at_end(after)
+        self._store(grown, sums)
+
+    def _grow(self, totals: list[Any], x: Any, weights: Any, n: Any, k: Any) -> list[Any]:
+        """`totals` with the products of columns k … k + LANES - 1 added."""
+        b = self._builder
+        pair_address = b.add(weights, b.mul(k, _number(PAIR)))
+        self._prefetch(pair_address)
+        pair = [self._load(b.add(pair_address, _number(out * LANES)), _I8) for out in range(PAIR)]
+        grown = []
+        for row in range(self._n_rows):
+            index = b.add(b.mul(n, _number(row)), k)
+            activations = self._load(b.add(x, b.mul(index, _number(2))), _I16)
+            for out, weight in enumerate(pair):
+                grown.append(b.add(totals[row * PAIR + out], self._pair_sums(activations, weight)))
+        return grown
+
+    def _load(self, address: Any, element: Any) -> Any:
+        """LANES elements, widened to 32 bits."""
+        b = self._builder
+        pointer = b.inttoptr(address, ir.VectorType(element, LANES).as_pointer())
+        return b.sext(b.load(pointer, align=element.width // 8), _WIDE)
+
+    def _pair_sums(self, x: Any, w: Any) -> Any:
+        b = self._builder
+        products, undefined = b.mul(x, w, flags=["nsw"]), ir.Constant(_WIDE, ir.Undefined)
+        even, odd = (ir.Constant(_SUM, list(range(start, LANES, 2))) for start in (0, 1))
+        return b.add(b.shuffle_vector(products, undefined, even), b.shuffle_vector(products, undefined, odd))
+
+    def _prefetch(self, address: Any) -> None:
+        b, pointer = self._builder, _I8.as_pointer()
+        prefetch = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32]), "llvm.prefetch.p0"
+        )
+        ahead = b.inttoptr(b.add(address, _number(_PREFETCHED_BYTES)), pointer)
+        is_read, keep_near, is_data = ir.Constant(_I32, 0), ir.Constant(_I32, 3), ir.Constant(_I32, 1)
+        b.call(prefetch, [ahead, is_read, keep_near, is_data])
+
+    def _store(self, totals: list[Any], sums: Any) -> None:
+        b = self._builder
+        reduce = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(_I32, [_SUM]), f"llvm.vector.reduce.add.v{LANES // 2}i32"
+        )
+        for i, total in enumerate(totals):
+            row, out = divmod(i, PAIR)
+            address = b.add(sums, _number(4 * (row * self._sum_stride + out)))
+            b.store(b.call(reduce, [total]), b.inttoptr(address, _I32.as_pointer()))
+
+
+def _number(value: int) -> Any:
+    return ir.Constant(_I64, value)
+
+
+@intrinsic
+def fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c in float32, rounded once: the same in a vector register and in what is left over at its end."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float32(types.float32, types.float32, types.float32), generate
+
+
+@intrinsic
+def float_of_bits(_context: Any, bits: Any) -> Any:
+    """The float32 with these 32 bits."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
