@@ -83,7 +83,7 @@ def test_each_path_in_the_architecture_exists() -> None:
 def modules_on_the_map() -> set[str]:
     """Names stand below, or behind, the folder that they are in."""
     found, folder = set(), ""
-    for word in re.findall(r"`(rest_lsp/(?:\w+/)?|\w+\.py)`", ARCHITECTURE.partition("## Map")[2]):
+    for word in re.findall(r"`(rest_lsp/(?:\w+/)*|\w+\.py)`", ARCHITECTURE.partition("## Map")[2]):
         if word.endswith("/"):
             folder = word
         else:

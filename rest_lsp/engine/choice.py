@@ -1,15 +1,13 @@
-"""Which device, number format and kernel to use on this machine, each with its reason."""
+"""Which device and number format to use on this machine, each with its reason."""
 
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
-from rest_lsp.engine.int8 import kernel_sums_are_exact
 from rest_lsp.errors import ConfigError
 from rest_lsp.models.packed import WeightForm
 
@@ -57,28 +55,9 @@ def choose_dtype(wanted: str, device: str) -> Choice:
 
 
 def choose_form(dtype: str) -> WeightForm:
-    """The packed form to load.  A CPU whose int8 kernel saturates gets 7-bit weights, found out by testing it.
-
-    Raises `ConfigError` when even those do not add exactly.
-    """
-    if dtype == "int8":
-        select_int8_engine()
-        if kernel_sums_are_exact(limit=127):
-            return "int8"
-        if kernel_sums_are_exact(limit=63):
-            return "int7"
-        raise ConfigError("The int8 kernel of this CPU does not add exactly.", "Set device.dtype to bf16 or fp32.")
-    return "fp32" if dtype == "fp32" else "bf16"
-
-
-def select_int8_engine() -> None:
-    """One int8 library per machine: two of them differ in the last bit, and mixing them would break exactness."""
-    supported = torch.backends.quantized.supported_engines
-    arm = platform.machine().lower() in ("arm64", "aarch64")
-    wanted = "qnnpack" if arm and "fbgemm" not in supported else "fbgemm"
-    if wanted not in supported:
-        raise ConfigError(f"torch has no int8 kernel on {platform.machine()}.", "Set device.dtype to bf16 or fp32.")
-    torch.backends.quantized.engine = wanted
+    """The packed form that holds the weights of a number format."""
+    forms: dict[str, WeightForm] = {"int8": "int8", "fp32": "fp32"}
+    return forms.get(dtype, "bf16")
 
 
 def choose_threads(wanted: int) -> Choice:

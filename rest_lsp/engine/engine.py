@@ -11,12 +11,15 @@ import torch
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter
-from rest_lsp.engine.choice import DTYPES, Choice, Dtype, select_int8_engine
+from rest_lsp.engine.choice import DTYPES, Choice, Dtype
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.huge_pages import use_huge_pages
-from rest_lsp.engine.kv_cache import KVCache
+from rest_lsp.engine.int8_model import Int8Model
+from rest_lsp.engine.kv_pool import KVPool
+from rest_lsp.engine.model import Model
 from rest_lsp.engine.sampling import Sampling, pick
-from rest_lsp.engine.verifier import DecoderVerifier, PrefillReport
+from rest_lsp.engine.torch_model import TorchModel
+from rest_lsp.engine.verifier import ModelVerifier, PrefillReport
 from rest_lsp.engine.weights import build_decoder
 from rest_lsp.errors import RequestError
 from rest_lsp.healing import Healing
@@ -43,7 +46,7 @@ class EngineInfo:
 class Engine:
     """Generates token by token, or faster with a drafter; the tokens are the same."""
 
-    def __init__(self, verifier: DecoderVerifier, info: EngineInfo) -> None:
+    def __init__(self, verifier: ModelVerifier, info: EngineInfo) -> None:
         self._verifier = verifier
         self.info = info
         self.last_prefill = PrefillReport(0, 0, 0.0)
@@ -57,31 +60,26 @@ class Engine:
         `capacity` is what prompt, generated tokens and one draft tree need together; a model that sees less gets less.
         """
         torch.set_num_threads(threads)
-        number_format: Dtype = dtype.value  # type: ignore[assignment]
-        if number_format == "int8":
-            select_int8_engine()
-        where, kind = torch.device(device.value), DTYPES[number_format]
         # A window that slides is never reached: attention here looks at everything.
         seen = min(packed.config.max_context, packed.config.sliding_window or packed.config.max_context)
-        capacity = min(capacity, seen)
-        decoder = build_decoder(packed, device=where, dtype=kind, n_positions=capacity)
-        cache = KVCache(packed.config, capacity, kind, where)
-        if where.type == "cpu":
+        model = _load(packed, device, dtype, threads, min(capacity, seen))
+        caches = KVPool(model)
+        if device.value == "cpu":
             # It takes a second or two, and whoever waits for the first completion need not.
             threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()
-        info = EngineInfo(name, device.value, number_format, threads, decoder.n_bytes_per_token, cache.n_bytes)
-        return cls(DecoderVerifier(decoder, cache, exact=where.type == "cpu"), info)
+        info = EngineInfo(name, device.value, dtype.value, threads, model.n_bytes_per_token, caches.n_bytes)
+        return cls(ModelVerifier(model, caches), info)
 
     @property
     def config(self) -> DecoderConfig:
-        return self._verifier.decoder.config
+        return self._verifier.model.config
 
     @property
     def capacity(self) -> int:
         return self._verifier.cache.capacity
 
     @property
-    def verifier(self) -> DecoderVerifier:
+    def verifier(self) -> ModelVerifier:
         """For measurements of single passes; completions go through `generate`."""
         return self._verifier
 
@@ -119,18 +117,29 @@ class Engine:
                 max_tokens=max_tokens,
             )
         finally:
-            # What is kept must not depend on how far a draft ran past the place where the caller stopped, or the next
-            # prompt would find other bits in the cache with drafts than without.
-            self._verifier.cache.roll_back(min(self._verifier.length, len(prompt) - 1))
+            if not self._verifier.model.settles:
+                # What is kept must not depend on how far a draft ran past the place where the caller stopped, or the
+                # next prompt would find other bits in the cache with drafts than without.
+                cache = self._verifier.cache
+                cache.roll_back(min(cache.length, len(prompt) - 1))
 
     def prefill(self, prompt: Sequence[int], cancel: CancelToken) -> None:
         """Take a prompt into the KV cache without continuing it.  Raises `Cancelled` between chunks, which stay."""
         self._verifier.prefill(prompt[:-1][: self.capacity], cancel)
 
     def forget(self) -> None:
-        """Empty the KV cache."""
-        self._verifier.cache.clear()
+        """Empty the KV caches."""
+        self._verifier.forget()
 
 
 def _pick(sampling: Sampling, logits: torch.Tensor, position: int, healing: Healing | None) -> int:
     return pick(logits, position, sampling, healing)
+
+
+def _load(packed: PackedModel, device: Choice, dtype: Choice, threads: int, capacity: int) -> Model:
+    if dtype.value == "int8":
+        return Int8Model(packed, capacity=capacity, threads=threads)
+    where = torch.device(device.value)
+    number_format: Dtype = dtype.value  # type: ignore[assignment]
+    decoder = build_decoder(packed, device=where, dtype=DTYPES[number_format], n_positions=capacity)
+    return TorchModel(decoder, capacity=capacity, device=where, exact=where.type == "cpu")

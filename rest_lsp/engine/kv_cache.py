@@ -1,27 +1,24 @@
-"""The KV cache of one sequence: append, keep the accepted path, roll back, reuse a common prefix."""
+"""The KV cache of one sequence: append, roll back, reuse a common prefix.  The model decides how slots are laid out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
-from rest_lsp.models.packed import DecoderConfig
 
-
+@dataclass(eq=False)
 class KVCache:
-    """Keys and values `[n_layers, n_kv_heads, capacity, head_dim]`; slot p holds the token at position p.
+    """Keys and values of all layers; slot p holds the token at position p.
 
     `tokens` are the ids whose keys and values are valid, in order; slots from `length` on are scratch space.
     """
 
-    def __init__(self, config: DecoderConfig, capacity: int, dtype: torch.dtype, device: torch.device) -> None:
-        shape = (config.n_layers, config.n_kv_heads, capacity, config.head_dim)
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
-        self.capacity = capacity
-        self.tokens: list[int] = []
+    keys: Tensor
+    values: Tensor
+    capacity: int
+    tokens: list[int] = field(default_factory=list)
 
     @property
     def length(self) -> int:
@@ -45,13 +42,6 @@ class KVCache:
         """Declare the next slots valid for `tokens`; their keys and values must have been written."""
         assert self.length + len(tokens) <= self.capacity, "the KV cache is full"
         self.tokens.extend(tokens)
-
-    def write(self, start: int, keys: Tensor, values: Tensor) -> None:
-        """Write `[n_layers, n_kv_heads, n, head_dim]` to the slots from `start` on, without declaring them valid."""
-        stop = start + keys.shape[2]
-        assert stop <= self.capacity, "the KV cache is full"
-        self.keys[:, :, start:stop] = keys
-        self.values[:, :, start:stop] = values
 
     def clear(self) -> None:
         self.roll_back(0)

@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Sequence
 
+import numba
 import torch
 
 from rest_lsp.cancellation import CancelToken
@@ -42,10 +43,11 @@ def measure_step_cost(
 
 
 def machine_key() -> str:
-    """What the costs depend on besides the model: kind of processor, cores, and the version of torch."""
+    """What the costs depend on besides the model: kind of processor, cores, and who compiles for it."""
     capability = torch.backends.cpu.get_cpu_capability()
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-    return f"{platform.machine()}-{capability}-{os.cpu_count()}-{gpu}-torch{torch.__version__}"
+    compilers = f"torch{torch.__version__}-numba{numba.__version__}"
+    return f"{platform.machine()}-{capability}-{os.cpu_count()}-{gpu}-{compilers}"
 
 
 def chain(tokens: Sequence[int]) -> DraftTree:

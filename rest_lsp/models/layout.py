@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rest_lsp.models.decoder_config import DecoderConfig
 from rest_lsp.models.packed import DTypeName, WeightForm
 
-_HALF_STEPS = {"int8": 127, "int7": 63}
+_INT8_STEPS = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def packed_tensors(config: DecoderConfig, form: WeightForm) -> list[PackedTensor
     Per layer: attn_norm, qkv (+ bias), q_norm and k_norm where there are any, o (+ bias), ffn_norm, gate_up (+ bias),
     down (+ bias).  Quantised forms always have a head.weight, since an embedding row is looked up in bfloat16 there.
     """
-    steps = _HALF_STEPS.get(form, 0)
+    steps = _INT8_STEPS if form == "int8" else 0
     matrix_dtype: DTypeName = "int8" if steps else "bf16" if form == "bf16" else "fp32"
     embed_dtype: DTypeName = "fp32" if form == "fp32" else "bf16"
     embedding = SourceTensor("embed.weight", (config.vocab_size, config.hidden_size))

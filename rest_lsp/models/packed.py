@@ -22,7 +22,7 @@ from rest_lsp.models.decoder_config import DecoderConfig, RopeScaling
 
 __all__ = ["DecoderConfig", "PackedModel", "RopeScaling", "TensorData", "WeightForm"]
 
-WeightForm = Literal["int8", "int7", "bf16", "fp32"]
+WeightForm = Literal["int8", "bf16", "fp32"]
 DTypeName = Literal["fp32", "bf16", "int8"]
 
 FORMAT_VERSION = 1

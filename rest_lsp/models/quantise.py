@@ -19,7 +19,7 @@ class QuantisedRows(NamedTuple):
 
 
 def quantise_rows(weights: npt.NDArray[np.float32], steps: int) -> QuantisedRows:
-    """Symmetric integers within ±`steps` (127 or 63), one scale per output row, rounded half to even."""
+    """Symmetric integers within ±`steps`, one scale per output row, rounded half to even."""
     largest = np.abs(weights).max(axis=1)
     largest[largest < _NOTHING] = 0
     scales = (largest / np.float32(steps)).astype(np.float32)

@@ -16,9 +16,10 @@ from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.engine.decoder import silu_by_rows
 from rest_lsp.engine.engine import Engine
 from rest_lsp.engine.kv_cache import KVCache
-from rest_lsp.engine.linear import GuardedRows, Int8Linear
+from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.sampling import Sampling
-from rest_lsp.engine.verifier import DecoderVerifier
+from rest_lsp.engine.torch_model import TorchModel
+from rest_lsp.engine.verifier import ModelVerifier
 from tests.engines import CPU_DTYPES, RandomDrafter, load_tiny, random_tree, run, tiny_engine
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -88,13 +89,14 @@ def test_any_drafter_gives_the_tokens_of_plain_decoding(tmp_path: Path, dtype: s
 @pytest.mark.parametrize("dtype", CPU_DTYPES)
 def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype: str) -> None:
     engine = tiny_engine(tmp_path, dtype)
-    verifier, cache = engine.verifier, engine.verifier.cache
+    verifier = engine.verifier
     plain = run(engine, PROMPT, NoDrafter(), max_tokens=12)
+    verifier.prefill(PROMPT[:-1], CancelToken())
     for root in [PROMPT[-1], *plain[:3]]:
         verifier.verify(root, EMPTY_TREE)
         verifier.keep([])
-    keys, values, tokens = cache.keys.clone(), cache.values.clone(), list(cache.tokens)
-    cache.roll_back(len(PROMPT) - 1)
+    plainly = slots(verifier.cache)
+    verifier.cache.roll_back(len(PROMPT) - 1)
     wrong = [(token + 1) % 448 for token in plain]
     tree = DraftTree(
         tokens=[plain[0], wrong[1], plain[1], wrong[2], plain[2], wrong[0]],
@@ -106,13 +108,12 @@ def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype:
     )
     verifier.verify(PROMPT[-1], tree)
     verifier.keep([0, 2, 4])
-    assert cache.tokens == tokens == [*PROMPT, *plain[:3]]
-    assert torch.equal(cache.keys[:, :, : cache.length], keys[:, :, : cache.length])
-    assert torch.equal(cache.values[:, :, : cache.length], values[:, :, : cache.length])
+    assert verifier.cache.tokens == [*PROMPT, *plain[:3]]
+    assert slots(verifier.cache) == plainly
 
 
 @pytest.mark.parametrize("dtype", CPU_DTYPES)
-def test_a_session_with_drafts_finds_the_cache_of_one_without(tmp_path: Path, dtype: str) -> None:
+def test_a_session_with_drafts_answers_like_one_without(tmp_path: Path, dtype: str) -> None:
     """Every request is stopped early, and the next prompt holds what a draft that ran on has already verified."""
     engine = tiny_engine(tmp_path, dtype)
     oracle = load_tiny(tmp_path / dtype, dtype)
@@ -128,19 +129,21 @@ def test_a_session_with_drafts_finds_the_cache_of_one_without(tmp_path: Path, dt
             steps = engine.generate(prompt, context=prompt, drafter=drafter, cancel=CancelToken(), max_tokens=12)
             next(steps)
             steps.close()
-        cache = engine.verifier.cache
-        caches.append((cache.keys[:, :, : cache.length].clone(), cache.values[:, :, : cache.length].clone()))
-    for keys, values in caches[1:]:
-        assert torch.equal(keys, caches[0][0])
-        assert torch.equal(values, caches[0][1])
+        engine.verifier.prefill(prompts[-2], CancelToken())
+        caches.append(slots(engine.verifier.cache))
+    assert caches[1:] == caches[:1] * 3
+
+
+def slots(cache: KVCache) -> list[list[float]]:
+    """The valid keys and values of each position, bit for bit."""
+    by_position = [t.transpose(0, t.shape.index(cache.capacity)) for t in (cache.keys, cache.values)]
+    return [[x for t in by_position for x in t[slot].flatten().tolist()] for slot in range(cache.length)]
 
 
 def test_masked_attention_agrees_with_pathwise(tmp_path: Path) -> None:
     engine = tiny_engine(tmp_path, "fp32")
     exact = engine.verifier
-    masked = DecoderVerifier(
-        exact.decoder, KVCache(engine.config, 256, torch.float32, torch.device("cpu")), exact=False
-    )
+    masked = with_masks(engine)
     draw = random.Random(5)
     for verifier in (exact, masked):
         verifier.prefill(PROMPT[:-1], CancelToken())
@@ -161,25 +164,44 @@ def test_masked_attention_agrees_with_pathwise(tmp_path: Path) -> None:
 def test_masked_verification_decodes_the_same_text_in_fp32(tmp_path: Path) -> None:
     plain = run(tiny_engine(tmp_path, "fp32"), PROMPT, NoDrafter())
     engine = load_tiny(tmp_path / "fp32", "fp32")
-    engine._verifier = DecoderVerifier(engine.verifier.decoder, engine.verifier.cache, exact=False)
+    engine._verifier = with_masks(engine)
     for seed in range(4):
         assert run(engine, PROMPT, RandomDrafter(seed, 448, plain, len(PROMPT))) == plain
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 4])
-@pytest.mark.parametrize(("n_in", "n_out"), [(64, 96), (176, 80), (896, 1152), (4864, 896), (80, 448)])
-def test_an_int8_row_is_the_same_in_any_company(n_in: int, n_out: int, threads: int) -> None:
-    torch.set_num_threads(threads)
-    torch.backends.quantized.engine = "fbgemm"
-    generator = torch.Generator().manual_seed(n_in)
-    weight = torch.randint(-127, 128, (n_out, n_in), generator=generator).to(torch.int8)
-    linear = Int8Linear(
-        weight, torch.rand(n_out, generator=generator) + 0.1, torch.randn(n_out, generator=generator), GuardedRows()
-    )
-    rows = torch.randn(65, n_in, generator=generator) * torch.logspace(-3, 3, 65)[:, None]
-    alone = torch.cat([linear(row[None]) for row in rows])
-    for n in (2, 3, 5, 8, 17, 33, 65):
-        assert torch.equal(linear(rows[:n].clone()), alone[:n])
+def with_masks(engine: Engine) -> ModelVerifier:
+    """The engine's decoder with the attention of accelerators."""
+    model = engine.verifier.model
+    assert isinstance(model, TorchModel)
+    masked = TorchModel(model.decoder, capacity=256, device=torch.device("cpu"), exact=False)
+    return ModelVerifier(masked, KVPool(masked))
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 37, 96])
+def test_a_prompt_in_any_chunks_leaves_the_bits_of_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    engine = tiny_engine(tmp_path, "int8")
+    verifier = engine.verifier
+    verifier.prefill(PROMPT[:1], CancelToken())
+    for token in PROMPT[1:]:
+        verifier.verify(token, EMPTY_TREE)
+        verifier.keep([])
+    decoded = slots(verifier.cache)
+    engine.forget()
+    monkeypatch.setattr("rest_lsp.engine.verifier.PREFILL_CHUNK", chunk)
+    verifier.prefill(PROMPT, CancelToken())
+    assert slots(verifier.cache) == decoded
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
+def test_the_number_of_threads_changes_no_bit(tmp_path: Path, n_threads: int) -> None:
+    alone = tiny_engine(tmp_path, "int8", threads=1)
+    together = load_tiny(tmp_path / "int8", "int8", threads=n_threads)
+    tree = random_tree(random.Random(1), 448)
+    for engine in (alone, together):
+        engine.verifier.prefill(PROMPT[:-1], CancelToken())
+    assert torch.equal(alone.verifier.verify(PROMPT[-1], tree), together.verifier.verify(PROMPT[-1], tree))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 5])

@@ -58,7 +58,7 @@ def _score(queries: Floats, keys: Floats, n: int, scores: Floats) -> None:
 
 @reordering_kernel
 def _largest(scores: Floats) -> np.float32:
-    largest = scores[0]
+    largest: np.float32 = scores[0]
     for i in range(1, len(scores)):
         largest = max(largest, scores[i])
     return largest

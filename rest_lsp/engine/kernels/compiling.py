@@ -7,11 +7,14 @@ in one fixed order, whatever the vector width and whatever other rows are in the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+_njit: Any = numba.njit
+"""Its own types turn functions into dispatchers, which cannot be told from functions in use."""
 
 REORDERED = frozenset({"reassoc", "nsz", "nnan", "contract"})
 """For sums along one row, so that they use vector registers.  A kernel compiled with it adds in an order that depends
@@ -35,7 +38,7 @@ def parallel_kernel(function: Function) -> Function:
 
 def _compiled(function: Function, **options: object) -> Function:
     try:
-        return numba.njit(function, cache=True, error_model="numpy", **options)  # type: ignore[no-any-return]
+        return _njit(function, cache=True, error_model="numpy", **options)  # type: ignore[no-any-return]
     except RuntimeError:
         # Neither the package's folder nor the user's cache can be written: compiled anew at each start.
-        return numba.njit(function, error_model="numpy", **options)  # type: ignore[no-any-return]
+        return _njit(function, error_model="numpy", **options)  # type: ignore[no-any-return]

@@ -58,7 +58,7 @@ class Weights(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Numbers of a model that its arrays do not tell; `largest_*` bound the activations of the four products."""
+    """Numbers of a model that its arrays do not tell; `largest_*` bound the activations of the products."""
 
     n_heads: int
     n_kv_heads: int
@@ -67,7 +67,6 @@ class Shape(NamedTuple):
     embedding_multiplier: np.float32
     attention_scale: np.float32
     residual_multiplier: np.float32
-    inverse_logits_divisor: np.float32
     largest_hidden: np.float32
     largest_attended: np.float32
     largest_gated: np.float32
@@ -179,8 +178,8 @@ def _multiply(
     x: Activations, n: int, matrix: Matrix, layer: int, scratch: Scratch, out: Floats, n_threads: int
 ) -> None:
     multiply_rows(
-        x, scratch.scales, n, matrix.weights[layer], matrix.scales[layer], matrix.bias[layer], out, np.float32(1), False,
-        n_threads,
+        x, scratch.scales, n, matrix.weights[layer], matrix.scales[layer], matrix.bias[layer], out, np.float32(1),
+        False, n_threads,
     )  # fmt: skip
 
 

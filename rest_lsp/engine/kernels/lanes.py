@@ -1,4 +1,4 @@
-"""The three operations that Python has no words for, as LLVM code: a tile of dot products, fused multiply-add, bit casts.
+"""Operations that Python has no words for, as LLVM code: a tile of dot products, fused multiply-add, bit casts.
 
 A tile multiplies int8 weights with int16 activations and adds in 32 bits.  Products of neighbours are added in pairs,
 which LLVM turns into one instruction where the processor has it (pmaddwd since SSE2, vpdpwssd with VNNI); the sums are
@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numba.extending
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+
+intrinsic: Any = numba.extending.intrinsic
+_declare: Any = cgutils.get_or_insert_function
 
 LANES = 16
 """Elements that are multiplied by one instruction, on processors with registers of 256 bits."""
@@ -21,8 +25,8 @@ LANES = 16
 PAIR = 2
 """Outputs whose weights lie together, LANES of one and LANES of the other in turns.
 
-Then a whole matrix is read as one stream, which the memory system follows at full speed.  Four rows side by side, each a
-stream of its own, took twice as long for a single row of activations, and hid no memory behind arithmetic for more.
+Then a whole matrix is read as one stream, which the memory system follows at full speed.  Four rows side by side, each
+a stream of its own, took twice as long for one row of activations, and hid no memory behind arithmetic for more.
 """
 
 STEP = 2 * LANES
@@ -44,15 +48,14 @@ def make_tile(n_rows: int, sum_stride: int) -> Callable[..., None]:
     sums     address of int32 [n_rows, sum_stride], whose first PAIR columns are written
     """
 
-    @intrinsic
-    def tile(_context: Any, x: Any, weights: Any, n: Any, sums: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            _Tile(builder, n_rows, sum_stride).generate(*arguments)
-            return context.get_dummy_value()
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        _Tile(builder, n_rows, sum_stride).generate(*arguments)
+        return context.get_dummy_value()
 
+    def tile(_context: Any, _x: Any, _weights: Any, _n: Any, _sums: Any) -> Any:
         return types.void(*[types.intp] * 4), generate
 
-    return tile  # type: ignore[no-any-return]
+    return intrinsic(tile)  # type: ignore[no-any-return]
 
 
 class _Tile:
@@ -111,18 +114,14 @@ class _Tile:
 
     def _prefetch(self, address: Any) -> None:
         b, pointer = self._builder, _I8.as_pointer()
-        prefetch = cgutils.get_or_insert_function(
-            b.module, ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32]), "llvm.prefetch.p0"
-        )
+        prefetch = _declare(b.module, ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32]), "llvm.prefetch.p0")
         ahead = b.inttoptr(b.add(address, _number(_PREFETCHED_BYTES)), pointer)
         is_read, keep_near, is_data = ir.Constant(_I32, 0), ir.Constant(_I32, 3), ir.Constant(_I32, 1)
         b.call(prefetch, [ahead, is_read, keep_near, is_data])
 
     def _store(self, totals: list[Any], sums: Any) -> None:
         b = self._builder
-        reduce = cgutils.get_or_insert_function(
-            b.module, ir.FunctionType(_I32, [_SUM]), f"llvm.vector.reduce.add.v{LANES // 2}i32"
-        )
+        reduce = _declare(b.module, ir.FunctionType(_I32, [_SUM]), f"llvm.vector.reduce.add.v{LANES // 2}i32")
         for i, total in enumerate(totals):
             row, out = divmod(i, PAIR)
             address = b.add(sums, _number(4 * (row * self._sum_stride + out)))
@@ -133,21 +132,22 @@ def _number(value: int) -> Any:
     return ir.Constant(_I64, value)
 
 
-@intrinsic
-def fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a * b + c in float32, rounded once: the same in a vector register and in what is left over at its end."""
-
+def _fma(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
     return types.float32(types.float32, types.float32, types.float32), generate
 
 
-@intrinsic
-def float_of_bits(_context: Any, bits: Any) -> Any:
-    """The float32 with these 32 bits."""
-
+def _float_of_bits(_context: Any, _bits: Any) -> Any:
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.FloatType())
 
     return types.float32(types.int32), generate
+
+
+fma: Callable[[np.float32, np.float32, np.float32], np.float32] = intrinsic(_fma)
+"""a * b + c, rounded once: the same in a vector register and in what is left over at its end."""
+
+float_of_bits: Callable[[np.int32], np.float32] = intrinsic(_float_of_bits)
+"""The float32 with these 32 bits."""

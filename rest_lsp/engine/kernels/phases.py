@@ -1,7 +1,7 @@
 """The phases of a pass that are divided between threads; each ends when all threads are done with it.
 
-Rows are dealt out in turns, since later rows of a prompt have more to attend to.  What a thread computes does not depend
-on who computes the rest.
+Rows are dealt out in turns, since later rows of a prompt have more to attend to.  What a thread computes does not
+depend on who computes the rest.
 """
 
 from __future__ import annotations
@@ -133,9 +133,7 @@ def attend_rows(
 
 
 @parallel_kernel
-def round_rows(
-    x: Floats, n_rows: int, largest: np.float32, out: Activations, scales: Floats, n_threads: int
-) -> None:
+def round_rows(x: Floats, n_rows: int, largest: np.float32, out: Activations, scales: Floats, n_threads: int) -> None:
     """Integers with a scale per row."""
     for part in prange(n_threads):
         for row in range(part, n_rows, n_threads):

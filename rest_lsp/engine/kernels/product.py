@@ -26,7 +26,7 @@ def padded(n: int, multiple: int) -> int:
 
 
 def interleave(weights: npt.NDArray[np.int8], out: npt.NDArray[np.int8]) -> None:
-    """Lay out int8 `[n_out, n_in]` for `multiply` in `out` `[pairs, steps of LANES, PAIR, LANES]`, zeros where none is."""
+    """Lay out int8 `[n_out, n_in]` for `multiply` in `out` `[pairs, steps, PAIR, LANES]`, zeros where there is none."""
     n_out, n_in = weights.shape
     rows = np.zeros((out.shape[0] * PAIR, out.shape[1] * LANES), np.int8)
     rows[:n_out, :n_in] = weights
@@ -77,7 +77,9 @@ def multiply(
             row, next_row = group * n_rows // n_groups, (group + 1) * n_rows // n_groups
             _add_up(x[row:next_row], weights[block:end], sums)
             for i in range(next_row - row):
-                _scale(sums[i], x_scales[row + i], w_scales[columns], bias[columns], out[row + i, columns], factor, adds)
+                _scale(
+                    sums[i], x_scales[row + i], w_scales[columns], bias[columns], out[row + i, columns], factor, adds
+                )
 
 
 @kernel

@@ -1,0 +1,62 @@
+"""Which KV cache serves a prompt: one for each document lately worked on; the least recently used goes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rest_lsp.engine.kv_cache import KVCache
+from rest_lsp.engine.model import Model
+
+MAX_BYTES = 96 << 20
+"""What the caches of one model may take together; one is always granted."""
+
+MOST_CACHES = 8
+
+_WORTH_KEEPING = 0.5
+"""A cache that would lose more of its tokens than this share is left to its document, and another one is taken."""
+
+
+class KVPool:
+    """Caches of one model, most recently used first."""
+
+    def __init__(self, model: Model, *, max_bytes: int = MAX_BYTES) -> None:
+        self._model = model
+        self._caches = [model.new_cache()]
+        self._most = max(1, min(MOST_CACHES, max_bytes // max(1, self._caches[0].n_bytes)))
+
+    @property
+    def newest(self) -> KVCache:
+        return self._caches[0]
+
+    @property
+    def n_bytes(self) -> int:
+        """Of all caches that may come to be."""
+        return self._most * self.newest.n_bytes
+
+    def take(self, tokens: Sequence[int]) -> KVCache:
+        """A cache that holds the longest prefix of `tokens` that any cache holds, and nothing behind it."""
+        best = max(self._caches, key=lambda cache: cache.common_prefix(tokens))
+        shared = best.common_prefix(tokens)
+        chosen = best
+        if shared < _WORTH_KEEPING * best.length and shared < _WORTH_KEEPING * len(tokens):
+            chosen = self._spare()
+            if chosen is not best:
+                self._model.copy_slots(best, chosen, shared)
+                chosen.tokens[:] = best.tokens[:shared]
+        chosen.roll_back(shared)
+        self._caches.remove(chosen)
+        self._caches.insert(0, chosen)
+        return chosen
+
+    def clear(self) -> None:
+        """Empty every cache."""
+        for cache in self._caches:
+            cache.clear()
+
+    def _spare(self) -> KVCache:
+        empty = next((cache for cache in self._caches if not cache.length), None)
+        if empty is not None:
+            return empty
+        if len(self._caches) < self._most:
+            self._caches.append(self._model.new_cache())
+        return self._caches[-1]

@@ -1,0 +1,106 @@
+"""The decoder in torch: floating-point weights on any device.
+
+On a CPU its attention is path-wise, which makes verification bit-exact; elsewhere a tree mask does all rows at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rest_lsp.drafting.tree import DraftTree
+from rest_lsp.engine.attention import TreeLayout, causal_mask, masked, pathwise, tree_mask
+from rest_lsp.engine.decoder import Attend, Decoder
+from rest_lsp.engine.kv_cache import KVCache
+from rest_lsp.models.packed import DecoderConfig
+
+
+@dataclass(frozen=True)
+class _BranchedPass:
+    """Keys and values of all rows of the last pass, `[n_layers, n_kv_heads, 1 + n_nodes, head_dim]`: rows of different
+    branches compete for slots, so the accepted ones are written back."""
+
+    keys: Tensor
+    values: Tensor
+
+
+class TorchModel:
+    """A `Model`; see there.  `exact` chooses path-wise attention, whose rows equal plain decoding bit for bit."""
+
+    settles = False
+
+    def __init__(self, decoder: Decoder, *, capacity: int, device: torch.device, exact: bool) -> None:
+        self.decoder, self.config = decoder, decoder.config
+        self._capacity, self._device, self._exact = capacity, device, exact
+        self._branched: _BranchedPass | None = None
+
+    @property
+    def n_bytes_per_token(self) -> int:
+        return self.decoder.n_bytes_per_token
+
+    def new_cache(self) -> KVCache:
+        c: DecoderConfig = self.config
+        shape = (c.n_layers, c.n_kv_heads, self._capacity, c.head_dim)
+        keys = torch.zeros(shape, dtype=self.decoder.dtype, device=self._device)
+        return KVCache(keys, torch.zeros_like(keys), self._capacity)
+
+    def append(self, tokens: Sequence[int], cache: KVCache) -> None:
+        past = cache.length
+        positions = torch.arange(past, past + len(tokens), device=self._device)
+        mask = causal_mask(len(tokens), past)
+        ids = torch.tensor(tokens, device=self._device)
+        self.decoder.forward(ids, positions, self._masked(mask, cache))
+
+    def verify(self, root: int, tree: DraftTree, cache: KVCache) -> Tensor:
+        past, n = cache.length, 1 + len(tree)
+        layout = TreeLayout.of(tree, past)
+        attend = self._pathwise(layout, cache) if self._exact else self._masked(tree_mask(layout, past), cache)
+        self._branched = None
+        if not layout.is_chain:
+            keys = torch.empty_like(cache.keys[:, :, :n])
+            self._branched = _BranchedPass(keys, torch.empty_like(keys))
+            attend = _remembering(attend, self._branched)
+        tokens = torch.tensor([root, *tree.tokens], device=self._device)
+        positions = torch.tensor(layout.positions, device=self._device)
+        return self.decoder.logits(self.decoder.forward(tokens, positions, attend))
+
+    def keep(self, path: Sequence[int], cache: KVCache) -> None:
+        branched, self._branched = self._branched, None
+        if branched is None:
+            return
+        rows = torch.tensor([0, *(node + 1 for node in path)], device=self._device)
+        slots = slice(cache.length, cache.length + len(rows))
+        cache.keys[:, :, slots] = branched.keys[:, :, rows]
+        cache.values[:, :, slots] = branched.values[:, :, rows]
+
+    def copy_slots(self, source: KVCache, target: KVCache, n: int) -> None:
+        target.keys[:, :, :n] = source.keys[:, :, :n]
+        target.values[:, :, :n] = source.values[:, :, :n]
+
+    def _pathwise(self, layout: TreeLayout, cache: KVCache) -> Attend:
+        scale = self.decoder.attention_scale
+
+        def attend(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return pathwise(q, k, v, (cache.keys[index], cache.values[index]), layout, scale)
+
+        return attend
+
+    def _masked(self, mask: Tensor, cache: KVCache) -> Attend:
+        scale, past = self.decoder.attention_scale, cache.length
+        mask = mask.to(self._device)
+
+        def attend(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return masked(q, k, v, (cache.keys[index], cache.values[index]), mask, past, scale)
+
+        return attend
+
+
+def _remembering(attend: Attend, rows: _BranchedPass) -> Attend:
+    def remember(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        rows.keys[index], rows.values[index] = k, v
+        return attend(index, q, k, v)
+
+    return remember
