@@ -10,21 +10,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.completion.fim import find_family
-from rest_lsp.completion.prompt import Prompt
-from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.service import CompletionService
-from rest_lsp.config import CompletionOptions, Settings
+from rest_lsp.config import CompletionOptions, DraftingOptions, Settings
 from rest_lsp.datastore.datastore import Datastore
-from rest_lsp.datastore.occurrence import Origin
-from rest_lsp.drafting.cost_model import Budget, FixedBudget, MeasuredBudget, StepCost
-from rest_lsp.drafting.datastore_source import DatastoreSource
+from rest_lsp.drafting.calibration import Calibration
+from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
 from rest_lsp.drafting.document_encoder import DocumentEncoder
-from rest_lsp.drafting.document_source import LIVE, DocumentSource
-from rest_lsp.drafting.drafter import Drafter, NoDrafter
+from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.drafting.recent import RecentCompletions
-from rest_lsp.drafting.source import DraftSource
-from rest_lsp.drafting.tree_drafter import TreeDrafter
+from rest_lsp.drafting.successors import SuccessorTable
+from rest_lsp.drafting.tree_drafter import Experience
 from rest_lsp.engine.choice import choose_device, choose_dtype, choose_form, choose_threads
 from rest_lsp.engine.engine import MAX_TREE, Engine
 from rest_lsp.engine.sampling import Sampling
@@ -49,54 +46,6 @@ class LoadedModel:
     tokenizer: Tokenizer
     tokenizer_path: Path
     reasons: dict[str, str]
-
-
-class Drafting:
-    """Makes the drafter of each request, and knows where its drafts were read.
-
-    `encoder` remembers documents by parts; whoever encodes a document when it is opened saves a request the time.
-    `recent` are the last completions; they stay empty where nobody adds to them, as in measurements.
-    """
-
-    def __init__(self, settings: Settings, tokenizer: Tokenizer, datastore: Datastore | None, budget: Budget) -> None:
-        self._options, self._tokenizer, self._datastore, self._budget = settings.drafting, tokenizer, datastore, budget
-        self.encoder = DocumentEncoder(tokenizer.encode)
-        self.recent = RecentCompletions()
-        self._document: DocumentSource | None = None
-
-    def __call__(self, request: CompletionRequest, prompt: Prompt) -> Drafter:
-        if not self._options.enabled:
-            return NoDrafter()
-        sources: list[DraftSource] = []
-        if self._options.use_document:
-            self._document = self._live_document(request, prompt)
-            sources.append(self._document)
-        if self._options.use_datastore and self._datastore is not None:
-            sources.append(DatastoreSource(self._datastore, exclude=request.path))
-        return TreeDrafter(
-            sources, self._budget, spelling=self._tokenizer.encode(prompt.pending.decode(errors="replace"))
-        )
-
-    def line_of(self, origin: Origin) -> int | None:
-        """The zero-based line of a draft's origin, None when that text has gone."""
-        if origin.generation == LIVE:
-            return self._document.line_of(origin, self._tokenizer.count_newlines) if self._document else None
-        return self._datastore.line_of(origin, self._tokenizer.count_newlines) if self._datastore else None
-
-    def _live_document(self, request: CompletionRequest, prompt: Prompt) -> DocumentSource:
-        before = request.text[: request.offset].replace("\r\n", "\n")
-        after = request.text[request.offset :].replace("\r\n", "\n")
-        typed = len(self._tokenizer.decode(prompt.middle_ids)) + len(prompt.pending.decode(errors="replace"))
-        earlier = before[: max(0, len(before) - typed)]
-        ids = [*self.encoder.before(earlier), *prompt.middle_ids]
-        return DocumentSource(
-            request.path or "",
-            ids,
-            self.encoder.after(after),
-            n_known=len(prompt.context_ids),
-            first_line=self.encoder.first_line(earlier),
-            cursor_line=before.count("\n"),
-        )
 
 
 @dataclass(frozen=True)
@@ -131,7 +80,8 @@ def open_session(settings: Settings, workspace: Path | None, progress: Progress 
     datastore = open_datastore(settings, workspace, model.tokenizer_path) if wanted and workspace else None
     try:
         stats = StatsLog()
-        drafting = Drafting(settings, model.tokenizer, datastore, choose_budget(settings, model.engine, progress))
+        budget = choose_budget(settings, model.engine, progress)
+        drafting = Drafting(settings.drafting, model.tokenizer, datastore, budget, new_experience(settings.drafting))
         service = build_service(settings, model, drafting, stats, drafting.recent)
         return Session(service, model, datastore, stats, drafting.encoder)
     except BaseException:
@@ -207,6 +157,15 @@ def build_service(
         line_of=drafting.line_of,
         stats=stats or StatsLog(),
         recent=recent,
+    )
+
+
+def new_experience(options: DraftingOptions) -> Experience:
+    """What drafters are allowed to learn."""
+    return Experience(
+        calibration=Calibration() if options.use_calibration else None,
+        successors=SuccessorTable() if options.use_successors else None,
+        cools_down=options.use_trust,
     )
 
 

@@ -111,6 +111,16 @@ class DraftingOptions(Section):
     )
     use_document: bool = Field(default=True, description="Draft from the file that is being edited.")
     use_datastore: bool = Field(default=True, description="Draft from the rest of the repository.")
+    use_completions: bool = Field(
+        default=True, description="Draft from recent completions, first of all the one being typed through."
+    )
+    use_deleted: bool = Field(default=True, description="Draft from text that was just deleted at the cursor.")
+    use_successors: bool = Field(default=True, description="Draft what the model put behind the same token before.")
+    use_affinity: bool = Field(
+        default=True, description="Prefer places in files that are open, imported, or near the document."
+    )
+    use_calibration: bool = Field(default=True, description="Learn in each workspace which drafts are accepted.")
+    use_trust: bool = Field(default=True, description="Draft less where drafts have just failed.")
 
 
 class DatastoreOptions(Section):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.drafting.drafter import Drafter, Verdict
 from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.engine.choice import Choice, choose_form
 from rest_lsp.engine.engine import GREEDY, Engine
@@ -83,5 +83,5 @@ class RandomDrafter:
             return EMPTY_TREE
         return random_tree(self._draw, self._vocab_size, self._answer[len(context) - self._n_prompt :])
 
-    def observe(self, tree: DraftTree, accepted: Sequence[int]) -> None:
-        self.accepted += len(accepted)
+    def observe(self, tree: DraftTree, verdict: Verdict) -> None:
+        self.accepted += len(verdict.accepted)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rest_lsp.drafting.drafter import Verdict
 from rest_lsp.drafting.source import DraftSource, Occurrence
 from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.healing import Healing
@@ -36,7 +37,7 @@ class LongestMatchRule:
             return EMPTY_TREE
         return most_frequent([item for item in found if item.place.length == longest], self._nodes, REST_DEPTH).tree
 
-    def observe(self, tree: DraftTree, accepted: Sequence[int]) -> None:
+    def observe(self, tree: DraftTree, verdict: Verdict) -> None:
         """Nothing is learnt."""
 
 
@@ -62,7 +63,7 @@ class SuffixRule:
                 best = max(best, most_frequent(matching, nodes, nodes, least=SUFFIX_LEAST), key=lambda tree: tree.score)
         return best.tree
 
-    def observe(self, tree: DraftTree, accepted: Sequence[int]) -> None:
+    def observe(self, tree: DraftTree, verdict: Verdict) -> None:
         """Nothing is learnt."""
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rest_lsp.assembly import Drafting, choose_budget
+from rest_lsp.assembly import choose_budget, new_experience
+from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.bench import rival_transformers
 from rest_lsp.bench.direct import Decoded, Task, decode_task
 from rest_lsp.bench.rival_llama_cpp import LlamaCpp
@@ -18,6 +19,7 @@ from rest_lsp.drafting.datastore_source import DatastoreSource
 from rest_lsp.drafting.document_source import DocumentSource
 from rest_lsp.drafting.drafter import Drafter, NoDrafter
 from rest_lsp.drafting.source import DraftSource
+from rest_lsp.drafting.traits import REPOSITORY
 from rest_lsp.errors import RestLspError
 from rest_lsp.models.store import open_source
 from rest_lsp.workspace import model_name, model_store
@@ -80,11 +82,13 @@ def find_rivals(setup: Setup, settings: Settings, wanted: str) -> list[Rival]:
 def in_our_engine(setup: Setup, settings: Settings) -> Iterator[EngineRival]:
     """Plain, ours, and the published rules, all on the same repository and document."""
     budget = choose_budget(settings, setup.engine)
-    drafting = Drafting(settings, setup.model.tokenizer, setup.datastore, budget)
+    drafting = Drafting(
+        settings.drafting, setup.model.tokenizer, setup.datastore, budget, new_experience(settings.drafting)
+    )
 
     def sources(task: Task, *, with_document: bool) -> Sequence[DraftSource]:
         path, prompt = task.request.path or "", task.prompt
-        repository = DatastoreSource(setup.datastore, exclude=path, limit=RETRIEVED)
+        repository = DatastoreSource(setup.datastore, lambda _: REPOSITORY, exclude=path, limit=RETRIEVED)
         after = setup.model.tokenizer.encode(task.request.text[task.request.offset :])
         before = setup.model.tokenizer.encode(task.request.text[: task.request.offset])
         known = [*before[: max(0, len(before) - len(prompt.context_ids))], *prompt.context_ids]

@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rest_lsp.assembly import Drafting, LoadedModel, build_service, choose_budget, known_step_cost, load_model
+from rest_lsp.assembly import (
+    LoadedModel,
+    build_service,
+    choose_budget,
+    known_step_cost,
+    load_model,
+    new_experience,
+)
+from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.bench.decode import Complete
 from rest_lsp.bench.results import CostPoint, Mode
 from rest_lsp.cancellation import CancelToken
@@ -18,7 +26,6 @@ from rest_lsp.completion.service import CompletionService
 from rest_lsp.config import Settings
 from rest_lsp.datastore.datastore import Datastore, DatastoreStatus
 from rest_lsp.drafting.cost_model import StepCost
-from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.engine.engine import Engine
 from rest_lsp.models.progress import Progress, ProgressEvent
 from rest_lsp.workspace import open_datastore
@@ -92,14 +99,14 @@ def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress:
     chosen: dict[Mode, Settings] = {"plain": undrafted, "rest": settings}
     complete: dict[Mode, Complete] = {}
     for mode, options in chosen.items():
-        drafting = Drafting(options, model.tokenizer, datastore, budget)
-        complete[mode] = from_nothing(build_service(options, model, drafting), model.engine, drafting.encoder)
+        drafting = Drafting(options.drafting, model.tokenizer, datastore, budget, new_experience(options.drafting))
+        complete[mode] = from_nothing(build_service(options, model, drafting), model.engine, drafting)
     curve = cost_curve(known_step_cost(settings, model.engine, progress))
     return Setup(model, datastore, curve, complete)
 
 
-def from_nothing(service: CompletionService, engine: Engine, encoder: DocumentEncoder) -> Complete:
-    """`service.complete` with an empty KV cache, on a document that is open: servers encode those as they are opened.
+def from_nothing(service: CompletionService, engine: Engine, drafting: Drafting) -> Complete:
+    """`service.complete` with an empty KV cache and no history, on a document that is open and therefore encoded.
 
     When a request is repeated, the prompt stays in the cache: it was read by the same routine, and only decoding is
     measured again.
@@ -110,7 +117,8 @@ def from_nothing(service: CompletionService, engine: Engine, encoder: DocumentEn
         nonlocal last
         if request is not last:
             engine.forget()
-            encoder.encode(request.text)
+            drafting.encoder.encode(request.text)
+        drafting.forget()
         last = request
         return service.complete(request, CancelToken())
 

@@ -138,6 +138,11 @@ class Datastore:
         except DatastoreError:
             return False
 
+    @property
+    def open_paths(self) -> frozenset[str]:
+        """Documents that are taken from open buffers."""
+        return self._buffers.paths
+
     def drop_buffer(self, path: str) -> None:
         """The editor closed it: the file on disk counts again."""
         with self._lock:

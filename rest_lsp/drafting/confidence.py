@@ -1,73 +1,107 @@
 """How likely the model is to write a proposed token, from how it was found.  Pure arithmetic, fitted offline.
 
 A logistic model of a few features takes the place of counting alone, which is overconfident: one match of one token is
-a share of 100 %, and wrong most of the time.
+a share of 100 %, and wrong most of the time.  The weights are data, see `prior.json`; `rest-lsp bench calibrate` fits
+them.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import NamedTuple
+
+from rest_lsp.drafting.traits import NAMES, SUCCESSOR, n_witnesses
 
 
 class Evidence(NamedTuple):
     """What is known of one token as the next one at a node of the tree.
 
-    length        tokens of context, the path down to the node included, that agree at its best occurrence
-    best_length   the same for the best occurrence of any token here
-    share         its share of the occurrences that agree on at least `length` tokens
-    blended       its share of all occurrences, each counted 2**length times
-    nearby        whether the live document knows it
-    agreed        whether more than one source knows it
-    typed         whether the typed text is spelled with it
+    length   tokens of context, the path down to the node included, that agree at its best occurrence; 0 without any
+    gap      how many fewer these are than at the best occurrence of any token here
+    share    its share of the occurrences that agree on at least `length` tokens
+    blended  its share of all occurrences, each counted 2**length times
+    traits   bits of `traits`, of all its occurrences together
     """
 
     length: int
-    best_length: int
+    gap: int
     share: float
     blended: float
-    nearby: bool
-    agreed: bool
-    typed: bool
+    traits: int
 
 
-@dataclass(frozen=True)
+FEATURES = ("bias", "gap", "share", "blended", "blended_length", "expected", "agreed", *NAMES)
+"""Names of the weights, in the order of `features`."""
+
+LONGEST = 32
+WIDEST_GAP = 8
+_LOG2 = [0.0, *(math.log2(n) for n in range(1, LONGEST + 1))]
+
+
+def features(evidence: Evidence) -> list[float]:
+    """What the weights are multiplied with.
+
+    `expected` is the share of a token that the model itself put first here before: the two say much the same.
+    """
+    length, gap, share, blended, traits = evidence
+    log_length = _LOG2[min(length, LONGEST)]
+    return [
+        1.0,
+        float(min(gap, WIDEST_GAP)),
+        share,
+        blended,
+        blended * log_length,
+        share * float(bool(traits & SUCCESSOR)),
+        float(n_witnesses(traits) > 1),
+        *(float(traits >> bit & 1) for bit in range(len(NAMES))),
+    ]
+
+
 class Confidence:
-    """Weights of the logistic model."""
+    """Weights of the logistic model; immutable."""
 
-    bias: float
-    gap: float
-    share: float
-    blended_length: float
-    nearby: float
-    agreed: float
-    typed: float
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        """A feature that is not named weighs nothing."""
+        self.weights = {name: float(weights.get(name, 0.0)) for name in FEATURES}
+        values = [self.weights[name] for name in FEATURES]
+        self._bias, self._gap, self._share, self._blended, self._blended_length = values[:5]
+        self._share_expected = self._share + values[5]
+        self._of_traits = cache(lambda traits: _trait_score(values[6:], traits))
 
-    def shifted(self, log_odds: float) -> Confidence:
-        """The same with so much more confidence in everything."""
-        return replace(self, bias=self.bias + log_odds)
+    @classmethod
+    def prior(cls) -> Confidence:
+        """The weights that were fitted offline."""
+        return _prior()
 
-    def probability(self, evidence: Evidence) -> float:
-        """Chance that the model writes the token, given that it wrote the path to it."""
-        length, best_length, share, blended, nearby, agreed, typed = evidence
-        score = (
-            self.bias
-            + self.gap * min(best_length - length, _WIDEST_GAP)
-            + self.share * share
-            + self.blended_length * blended * _LOG2[min(length, _LONGEST)]
-            + self.nearby * nearby
-            + self.agreed * agreed
-            + self.typed * typed
+    def log_odds(self, evidence: Evidence) -> float:
+        """How sure it is that the model writes the token, given that it wrote the path to it."""
+        length, gap, share, blended, traits = evidence
+        log_length = _LOG2[min(LONGEST, length)]
+        return (
+            self._bias
+            + self._gap * (min(WIDEST_GAP, gap))
+            + (self._share_expected if traits & SUCCESSOR else self._share) * share
+            + blended * (self._blended + self._blended_length * log_length)
+            + self._of_traits(traits)
         )
-        return 1.0 / (1.0 + math.exp(-score))
 
 
-_LONGEST = 24
-_WIDEST_GAP = 8
-_LOG2 = [0.0, *(math.log2(n) for n in range(1, _LONGEST + 1))]
+def probability(log_odds: float) -> float:
+    """The chance that goes with log-odds."""
+    return 1.0 / (1.0 + math.exp(-log_odds)) if log_odds > -30.0 else 0.0
 
-PRIOR = Confidence(bias=-4.42, gap=-0.43, share=2.72, blended_length=0.78, nearby=1.78, agreed=0.45, typed=1.22)
-"""Fitted by maximum likelihood to 104,000 guesses for what qwen2.5-coder-0.5b (int8) wrote in 150 holes of jinja2 3.1.6
-and click 8.5.1, whose own files were left out of the datastore.  Held-out log-loss 0.101; of the guesses put above .9
-(.961 on average) .967 were right."""
+
+def _trait_score(weights: Sequence[float], traits: int) -> float:
+    agreed, *of_bits = weights
+    score = sum(weight for bit, weight in enumerate(of_bits) if traits >> bit & 1)
+    return score + (agreed if n_witnesses(traits) > 1 else 0.0)
+
+
+@cache
+def _prior() -> Confidence:
+    text = files("rest_lsp.drafting").joinpath("prior.json").read_text(encoding="utf-8")
+    return Confidence(json.loads(text)["weights"])

@@ -5,14 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 from typing import Protocol
 
 from rest_lsp.drafting.tree import DraftTree
-
-MARGIN = 1.03
-"""A tree must promise at least this much over plain decoding: a promise is an estimate, its cost is certain."""
 
 
 class Budget(Protocol):
@@ -30,6 +25,10 @@ class Budget(Protocol):
         """The part of `tree` to verify behind `past` tokens; may be empty."""
         ...
 
+    def observe(self, n: int, past: int, ms: float) -> None:
+        """A pass over `n` tokens behind `past` others took so long."""
+        ...
+
 
 @dataclass(frozen=True)
 class FixedBudget:
@@ -45,6 +44,9 @@ class FixedBudget:
 
     def cut(self, tree: DraftTree, past: int) -> DraftTree:
         return tree.cut(self.nodes)
+
+    def observe(self, n: int, past: int, ms: float) -> None:
+        pass
 
 
 class StepCost:
@@ -76,40 +78,6 @@ class StepCost:
         low, high = self._contexts[at - 1], self._contexts[at]
         share = (past - low) / (high - low)
         return [a + max(0.0, b - a) * share for a, b in zip(self._curves[at - 1], self._curves[at], strict=False)]
-
-
-class MeasuredBudget:
-    """Takes the n that maximises expected tokens per millisecond (as Sequoia, arXiv 2402.12374)."""
-
-    def __init__(self, cost: StepCost, *, max_nodes: int) -> None:
-        self._max_nodes = min(max_nodes, cost.max_tokens - 1)
-        self._curve_of = lru_cache(maxsize=256)(lambda bucket: cost.curve(bucket * _BUCKET))
-        self._cheapest = lru_cache(maxsize=256)(self._cheapest_share)
-
-    def max_nodes(self) -> int:
-        return self._max_nodes
-
-    def min_probability(self, past: int) -> float:
-        """Even the cheapest further token must bring in what it costs, at the rate of plain decoding at least."""
-        return self._cheapest(past // _BUCKET)
-
-    def cut(self, tree: DraftTree, past: int) -> DraftTree:
-        curve = self._curve_of(past // _BUCKET)
-        best, best_rate, expected = 0, MARGIN / curve[1], 1.0
-        for n, probability in enumerate(tree.path_probability[: self._max_nodes], start=1):
-            expected += probability
-            rate = expected / curve[1 + n]
-            if rate > best_rate:
-                best, best_rate = n, rate
-        return tree.cut(best)
-
-    def _cheapest_share(self, bucket: int) -> float:
-        curve = self._curve_of(bucket)[1 : self._max_nodes + 2]
-        return min((b - a for a, b in pairwise(curve)), default=0.0) / curve[0]
-
-
-_BUCKET = 32
-"""Contexts that differ by less cost the same."""
 
 
 def _curve(points: Sequence[tuple[int, float]]) -> list[float]:

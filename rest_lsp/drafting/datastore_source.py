@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rest_lsp.drafting.source import Occurrence, Proposal
+
+TraitsOf = Callable[[str], int]
+"""The path of a document -> what is known of the places in it, as bits of `traits`."""
 
 
 class Searchable(Protocol):
@@ -21,12 +24,20 @@ class DatastoreSource:
 
     name = "repository"
 
-    def __init__(self, datastore: Searchable, *, exclude: str | None, max_length: int = 16, limit: int = 32) -> None:
-        self._datastore, self._exclude = datastore, exclude
+    def __init__(
+        self,
+        datastore: Searchable,
+        traits_of: TraitsOf,
+        *,
+        exclude: str | None,
+        max_length: int = 16,
+        limit: int = 18,
+    ) -> None:
+        self._datastore, self._traits_of, self._exclude = datastore, traits_of, exclude
         self._max_length, self._limit = max_length, limit
 
     def propose(self, context: Sequence[int], depth: int) -> Proposal:
         found = self._datastore.occurrences(
             context, depth=depth, max_length=self._max_length, limit=self._limit, exclude=self._exclude
         )
-        return Proposal(self.name, found)
+        return Proposal(self.name, found, [self._traits_of(occurrence.origin.path) for occurrence in found])

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from rest_lsp.drafting.tree import EMPTY_TREE, DraftTree
 from rest_lsp.healing import Healing
+
+
+class Verdict(NamedTuple):
+    """What a forward pass made of a tree.
+
+    accepted   nodes from the first level down
+    tokens     their tokens and then the model's own pick
+    verify_ms  how long it took
+    likeliest  (n) -> for each of `tokens`, the `n` likeliest tokens where it was picked; costs time of its own
+    """
+
+    accepted: Sequence[int]
+    tokens: Sequence[int]
+    verify_ms: float
+    likeliest: Callable[[int], Sequence[Sequence[int]]]
 
 
 class Drafter(Protocol):
@@ -19,8 +34,8 @@ class Drafter(Protocol):
         """
         ...
 
-    def observe(self, tree: DraftTree, accepted: Sequence[int]) -> None:
-        """Learn which nodes of the tree the model accepted."""
+    def observe(self, tree: DraftTree, verdict: Verdict) -> None:
+        """Learn what became of the last draft."""
         ...
 
 
@@ -30,5 +45,5 @@ class NoDrafter:
     def draft(self, context: Sequence[int], past: int, healing: Healing | None) -> DraftTree:
         return EMPTY_TREE
 
-    def observe(self, tree: DraftTree, accepted: Sequence[int]) -> None:
+    def observe(self, tree: DraftTree, verdict: Verdict) -> None:
         pass

@@ -2,29 +2,35 @@
 
 The root holds all occurrences.  A node holds those that agree with its path, each matching one token more per level,
 so long and short matches back each other off by themselves (as in PPM; SuffixDecoding, arXiv 2411.04975 §4).
+This is Python's innermost loop of a draft, hence plain tuples and one pass over the occurrences of a node.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
-from rest_lsp.drafting.confidence import Confidence, Evidence
-from rest_lsp.drafting.source import Occurrence, Origin, Proposal
+from rest_lsp.drafting.confidence import LONGEST, Evidence
+from rest_lsp.drafting.source import NOWHERE, Origin, Proposal
 from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.healing import Healing
 
-TYPED = "typed"
-"""The source that spells out typed text."""
+Found = tuple[tuple[int, ...], int, float, float, int, str, Origin]
+"""An occurrence: tokens, length, weight, weight counted 2**length times, traits, source, origin."""
 
-NOWHERE = Origin("", 0)
-"""The origin of a guess that was read in no document."""
+Judge = Callable[[Evidence, int], float]
+"""(evidence, depth) -> the chance of a token, given the path to it."""
+
+Successors = Callable[[int], Sequence[tuple[int, int]]]
+"""A token -> tokens that may follow it wherever it stands, each with its traits."""
+
+SUCCESSORS = "successors"
+"""The source of tokens that no occurrence knew."""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """When to stop: the number of nodes, the least path probability worth a node, the deepest level."""
 
     max_nodes: int
@@ -32,158 +38,152 @@ class Limits:
     max_depth: int
 
 
-class Found(NamedTuple):
-    """An occurrence with the source that found it; `blend` is its weight counted 2**length times."""
+class Group:
+    """The occurrences at a node that continue with the same token, the longest match first."""
 
-    tokens: tuple[int, ...]
-    length: int
-    weight: float
-    blend: float
-    source: str
-    nearby: bool
-    origin: Origin
+    __slots__ = ("blended", "found", "length", "traits", "weight")
 
-    @classmethod
-    def by(cls, source: str, occurrence: Occurrence, *, nearby: bool) -> Found:
-        length, tokens, weight, origin = occurrence
-        length = min(length, _LONGEST)
-        return cls(tokens, length, weight, weight * (1 << length), source, nearby, origin)
+    def __init__(self, length: int, weight: float, blended: float, traits: int, found: list[Found]) -> None:
+        self.length, self.weight, self.blended, self.traits, self.found = length, weight, blended, traits, found
 
 
-@dataclass
-class _Node:
-    """A node not yet in the tree; `found` are the occurrences that continue with its token."""
+class Candidate(NamedTuple):
+    """A token that may follow a node, what speaks for it, and the occurrences that go on behind it."""
 
+    token: int
+    evidence: Evidence
+    found: list[Found]
+
+
+class _Node(NamedTuple):
     token: int
     parent: int
     depth: int
     probability: float
+    evidence: Evidence
     found: list[Found]
-    healing: Healing | None = field(compare=False)
+    healing: Healing | None
+
+
+def flatten(proposals: Iterable[Proposal]) -> list[Found]:
+    """All occurrences with something behind them, the longest match first; ties in the order of the proposals."""
+    found: list[Found] = []
+    for source, occurrences, traits in proposals:
+        for (length, tokens, weight, origin), trait in zip(occurrences, traits, strict=True):
+            if tokens:
+                agreed = min(length, LONGEST)
+                found.append((tokens, agreed, weight, weight * (1 << agreed), trait, source, origin))
+    found.sort(key=itemgetter(1), reverse=True)
+    return found
+
+
+def candidates(
+    found: Sequence[Found], depth: int, last: int, healing: Healing | None, successors: Successors | None
+) -> list[Candidate]:
+    """The tokens that `found`, longest match first, continue with at `depth`, and the successors of token `last`."""
+    if healing is None and len(found) == 1 and successors is None:
+        tokens, length, _, _, traits, _, _ = found[0]
+        return [Candidate(tokens[depth], Evidence(length + depth, 0, 1.0, 1.0, traits), list(found))]
+    groups: dict[int, Group] = {}
+    allowed: dict[int, bool] = {}
+    reach: dict[int, float] = {}
+    total = blended_total = 0.0
+    for item in found:
+        tokens, length, weight, blended, traits, _, _ = item
+        token = tokens[depth]
+        if healing is not None and not _is_allowed(token, healing, allowed):
+            continue
+        total += weight
+        blended_total += blended
+        reach[length] = total
+        group = groups.get(token)
+        if group is None:
+            groups[token] = Group(length, weight, blended, traits, [item])
+            continue
+        if length == group.length:
+            group.weight += weight
+        group.blended += blended
+        group.traits |= traits
+        group.found.append(item)
+    following = successors(last) if successors is not None else ()
+    for token, traits in following:
+        if token in groups:
+            groups[token].traits |= traits
+        elif healing is None or _is_allowed(token, healing, allowed):
+            groups[token] = Group(-depth, 0.0, 0.0, traits, [])
+    best = max(reach, default=-depth)
+    return [
+        Candidate(
+            token,
+            Evidence(
+                group.length + depth,
+                best - group.length,
+                group.weight / reach[group.length] if group.found else 0.0,
+                group.blended / blended_total if group.found else 0.0,
+                group.traits,
+            ),
+            group.found,
+        )
+        for token, group in groups.items()
+    ]
 
 
 def expand(
-    proposals: Iterable[Proposal],
+    found: list[Found],
+    last: int,
     *,
-    nearby: frozenset[str],
     healing: Healing | None,
-    confidence: Confidence,
+    judge: Judge,
     limits: Limits,
+    successors: Successors | None = None,
 ) -> DraftTree:
-    """The best tree within `limits`.  Deterministic: ties go to the token that was found first."""
-    found = [
-        Found.by(proposal.source, occurrence, nearby=proposal.source in nearby)
-        for proposal in proposals
-        for occurrence in proposal.occurrences
-        if occurrence.tokens
-    ]
-    if not found or limits.max_nodes <= 0:
-        return EMPTY_TREE
+    """The best tree within `limits` behind token `last`.  Deterministic: ties go to the token that was found first."""
     chosen: list[_Node] = []
     queue: list[tuple[float, int, _Node]] = []
-    serial = 0
-    grown = _children(found, ROOT, 0, 1.0, healing, confidence)
-    while True:
-        for node in grown:
-            if node.probability >= limits.min_probability:
-                heapq.heappush(queue, (-node.probability, serial, node))
+    serial, parent, depth, above = 0, ROOT, 0, 1.0
+    max_nodes, least, max_depth = limits
+    while len(chosen) < max_nodes:
+        following = candidates(found, depth, last, healing, successors) if depth < max_depth else []
+        chances = [judge(candidate.evidence, depth) for candidate in following]
+        scale = above / max(1.0, sum(chances))
+        for (token, evidence, group), chance in zip(following, chances, strict=True):
+            path_probability = chance * scale
+            if path_probability >= least:
+                rest = healing.advance(token) if healing is not None else None
+                node = _Node(token, parent, depth + 1, path_probability, evidence, group, rest)
+                heapq.heappush(queue, (-path_probability, serial, node))
                 serial += 1
-        if not queue or len(chosen) == limits.max_nodes:
-            return _tree(chosen)
-        best = heapq.heappop(queue)[2]
-        chosen.append(best)
-        deeper = best.depth < limits.max_depth
-        grown = _children_of(best, len(chosen) - 1, confidence) if deeper else iter(())
+        if not queue:
+            break
+        node = heapq.heappop(queue)[2]
+        parent = len(chosen)
+        chosen.append(node)
+        last, depth, above, healing = node.token, node.depth, node.probability, node.healing
+        found = [item for item in node.found if len(item[0]) > depth]
+    return _tree(chosen) if chosen else EMPTY_TREE
 
 
-def _children_of(node: _Node, index: int, confidence: Confidence) -> Iterator[_Node]:
-    longer = [found for found in node.found if len(found.tokens) > node.depth]
-    return _children(longer, index, node.depth, node.probability, node.healing, confidence)
-
-
-def _children(
-    found: Sequence[Found], parent: int, depth: int, probability: float, healing: Healing | None, confidence: Confidence
-) -> Iterator[_Node]:
-    """The tokens that `found` continue with at `depth`, each with its probability."""
-    groups: dict[int, list[Found]] = {}
-    for item in found:
-        groups.setdefault(item.tokens[depth], []).append(item)
-    if healing is not None:
-        groups = {token: group for token, group in groups.items() if healing.allows(token)}
-        found = [item for group in groups.values() for item in group]
-    if not groups:
-        return
-    level = Level.of(found)
-    chances = {token: confidence.probability(gather(group, level, depth)) for token, group in groups.items()}
-    scale = probability / max(1.0, sum(chances.values()))
-    for token, group in groups.items():
-        rest = healing.advance(token) if healing is not None else None
-        yield _Node(token, parent, depth + 1, scale * chances[token], group, rest)
-
-
-class Level(NamedTuple):
-    """All occurrences at one node together: their weight by least match length, and their blended weight."""
-
-    agreeing: list[float]
-    blended: float
-    best_length: int
-
-    @classmethod
-    def of(cls, found: Sequence[Found]) -> Level:
-        agreeing = [0.0] * (_LONGEST + 1)
-        blended = 0.0
-        for _, length, weight, blend, _, _, _ in found:
-            agreeing[length] += weight
-            blended += blend
-        total, best = 0.0, 0
-        for length in range(_LONGEST, -1, -1):
-            if agreeing[length] and not best:
-                best = length
-            total += agreeing[length]
-            agreeing[length] = total
-        return cls(agreeing, blended, best)
-
-
-def gather(group: Sequence[Found], level: Level, depth: int) -> Evidence:
-    """Evidence for the token that `group` continues with, among all occurrences of its `level`."""
-    longest, count, blended, nearby, typed, agreed = 0, 0.0, 0.0, False, False, False
-    first = group[0].source
-    for _, length, weight, blend, source, near, _ in group:
-        if length > longest:
-            longest, count = length, 0.0
-        if length == longest:
-            count += weight
-        blended += blend
-        nearby |= near
-        typed |= source == TYPED
-        agreed |= source != first
-    return Evidence(
-        length=longest + depth,
-        best_length=level.best_length + depth,
-        share=count / level.agreeing[longest],
-        blended=blended / level.blended,
-        nearby=nearby,
-        agreed=agreed,
-        typed=typed,
-    )
-
-
-_LONGEST = 16
-"""Matches that are longer count alike."""
+def _is_allowed(token: int, healing: Healing, known: dict[int, bool]) -> bool:
+    if token not in known:
+        known[token] = healing.allows(token)
+    return known[token]
 
 
 def _tree(nodes: Sequence[_Node]) -> DraftTree:
-    best = [max(node.found, key=lambda found: found.length) for node in nodes]
+    best = [node.found[0] if node.found else None for node in nodes]
     return DraftTree(
         tokens=[node.token for node in nodes],
         parents=[node.parent for node in nodes],
         depths=[node.depth for node in nodes],
         path_probability=[node.probability for node in nodes],
         origins=[_place(found, node.depth) for node, found in zip(nodes, best, strict=True)],
-        sources=[found.source for found in best],
+        sources=[found[5] if found else SUCCESSORS for found in best],
+        evidence=[node.evidence for node in nodes],
     )
 
 
-def _place(found: Found, depth: int) -> Origin | None:
-    origin = found.origin
-    return None if origin is NOWHERE else origin._replace(offset=origin.offset + depth - 1)
+def _place(found: Found | None, depth: int) -> Origin | None:
+    if found is None or found[6] is NOWHERE:
+        return None
+    path, offset, generation = found[6]
+    return Origin(path, offset + depth - 1, generation)

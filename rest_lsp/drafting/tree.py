@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from rest_lsp.drafting.confidence import Evidence
 from rest_lsp.drafting.source import Origin
 
 ROOT = -1
@@ -22,6 +23,7 @@ class DraftTree:
     path_probability[i]  chance that the model accepts the node and all above it
     origins[i]           where the guess was read, for provenance
     sources[i]           name of the source that knew it
+    evidence[i]          what spoke for it; () when it was not weighed
     """
 
     tokens: Sequence[int] = ()
@@ -30,6 +32,7 @@ class DraftTree:
     path_probability: Sequence[float] = ()
     origins: Sequence[Origin | None] = ()
     sources: Sequence[str] = ()
+    evidence: Sequence[Evidence] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -45,6 +48,7 @@ class DraftTree:
             self.path_probability[:n],
             self.origins[:n],
             self.sources[:n],
+            self.evidence[:n],
         )
 
     @cached_property

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from rest_lsp.drafting.confidence import PRIOR, Confidence
+from rest_lsp.drafting.calibration import Calibration
+from rest_lsp.drafting.confidence import Confidence, probability
 from rest_lsp.drafting.cost_model import Budget
-from rest_lsp.drafting.document_source import DocumentSource
-from rest_lsp.drafting.expansion import NOWHERE, TYPED, Limits, expand
-from rest_lsp.drafting.source import DraftSource, Occurrence, Proposal
-from rest_lsp.drafting.tree import DraftTree
+from rest_lsp.drafting.drafter import Verdict
+from rest_lsp.drafting.expansion import Judge, Limits, expand, flatten
+from rest_lsp.drafting.script_source import DEPTH
+from rest_lsp.drafting.source import NOWHERE, DraftSource, Occurrence, Proposal
+from rest_lsp.drafting.successors import WIDTH, WORTH_LOOKING, SuccessorTable
+from rest_lsp.drafting.traits import TYPED
+from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.drafting.trust import Trust
 from rest_lsp.healing import Healing
 
-MAX_DEPTH = 8
-"""A long sure chain that fails at its first token is the costliest mistake there is; REST takes 10 (its §4.1)."""
+MAX_DEPTH = 10
+"""As many tokens of an occurrence are read, as in REST (arXiv 2311.08252 §4.1)."""
 
-NEARBY = frozenset({DocumentSource.name})
+SPELLING = "typed"
+"""The source that spells out typed text."""
+
+
+@dataclass
+class Experience:
+    """What drafters learn and hand on from request to request, None where it is not to be learnt; `cools_down` within
+    one."""
+
+    confidence: Confidence = field(default_factory=Confidence.prior)
+    calibration: Calibration | None = None
+    successors: SuccessorTable | None = None
+    cools_down: bool = True
+
+    def forget(self) -> None:
+        """Begin as on the first day."""
+        if self.calibration:
+            self.calibration = Calibration()
+        if self.successors:
+            self.successors = SuccessorTable()
 
 
 class TreeDrafter:
@@ -32,28 +56,75 @@ class TreeDrafter:
         budget: Budget,
         *,
         spelling: Sequence[int] = (),
-        confidence: Confidence = PRIOR,
-        max_depth: int = MAX_DEPTH,
+        experience: Experience | None = None,
     ) -> None:
-        self._sources, self._budget, self._confidence = sources, budget, confidence
-        self._spelling, self._max_depth = tuple(spelling), max_depth
-        self._trust = Trust()
+        self._sources, self._budget, self._spelling = sources, budget, tuple(spelling)
+        self._experience = experience or Experience()
+        self._trust = Trust() if self._experience.cools_down else None
         self._n_known: int | None = None
+        self._grown = EMPTY_TREE
+        self._past, self._last = 0, ROOT
 
     def draft(self, context: Sequence[int], past: int, healing: Healing | None) -> DraftTree:
         if self._n_known is None:
             self._n_known = len(context)
-        limits = Limits(self._budget.max_nodes(), self._budget.min_probability(past), self._max_depth)
-        proposals = [source.propose(context, self._max_depth) for source in self._sources]
+        self._past, self._last = past, context[-1] if context else ROOT
+        limits = Limits(self._budget.max_nodes(), self._budget.min_probability(past), DEPTH)
+        proposals = [source.propose(context, MAX_DEPTH) for source in self._sources]
         if healing is not None:
             proposals += self._spelled(context)
-        confidence = self._confidence.shifted(self._trust.log_odds)
-        tree = expand(proposals, nearby=NEARBY, healing=healing, confidence=confidence, limits=limits)
-        return self._budget.cut(tree, past)
+        successors = self._experience.successors
+        self._grown = expand(
+            flatten(proposals),
+            self._last,
+            healing=healing,
+            judge=self._judge(),
+            limits=limits,
+            successors=successors.of if successors else None,
+        )
+        return self._budget.cut(self._grown, past)
 
-    def observe(self, tree: DraftTree, accepted: Sequence[int]) -> None:
-        if len(tree):
-            self._trust.observe(sum(tree.path_probability), len(accepted))
+    def observe(self, tree: DraftTree, verdict: Verdict) -> None:
+        """Also guesses that were not verified are compared with what the model wrote: they cost nothing."""
+        self._budget.observe(1 + len(tree), self._past, verdict.verify_ms)
+        if self._trust and len(tree):
+            self._trust.observe(sum(tree.path_probability), len(verdict.accepted))
+        if self._experience.calibration:
+            self._calibrate(self._experience.calibration, verdict.tokens)
+        if self._experience.successors:
+            self._remember(self._experience.successors, verdict)
+
+    def _judge(self) -> Judge:
+        """Bound to what is known now: it is called some hundred times per draft."""
+        log_odds_of, trust, calibration = (
+            self._experience.confidence.log_odds,
+            self._trust.log_odds if self._trust else 0.0,
+            self._experience.calibration,
+        )
+        if calibration is None:
+            return lambda evidence, _: probability(log_odds_of(evidence) + trust)
+        shifts, cell = calibration.shifts, calibration.cell
+        return lambda evidence, depth: probability(log_odds_of(evidence) + trust + shifts[cell(evidence, depth)])
+
+    def _calibrate(self, calibration: Calibration, tokens: Sequence[int]) -> None:
+        tree, node = self._grown, ROOT
+        above = 1.0
+        for depth, token in enumerate(tokens):
+            children = tree.children[node + 1]
+            for guess, child in children.items():
+                promised = tree.path_probability[child] / above
+                calibration.observe(calibration.cell(tree.evidence[child], depth), promised, guess == token)
+            if token not in children:
+                return
+            node = children[token]
+            above = tree.path_probability[node]
+
+    def _remember(self, successors: SuccessorTable, verdict: Verdict) -> None:
+        before = [self._last, *verdict.tokens]
+        looks = self._budget.min_probability(self._past) < WORTH_LOOKING
+        likeliest = verdict.likeliest(WIDTH) if looks else [(token,) for token in verdict.tokens]
+        for token, following in zip(before, likeliest, strict=False):
+            successors.remember(token, following)
 
     def _spelled(self, context: Sequence[int]) -> list[Proposal]:
         """The typed tokens that are left, each source's continuations behind them, and they alone."""
@@ -61,14 +132,17 @@ class TreeDrafter:
         if not left:
             return []
         alone = Occurrence(len(left), left, 1.0, NOWHERE)
-        typed = [Proposal(TYPED, [alone])]
+        typed = [Proposal(SPELLING, [alone], [TYPED])]
         for source in self._sources:
-            name, found = source.propose([*context, *left], self._max_depth)
-            typed.append(Proposal(name, [_moved(o, left) for o in found if o.length > len(left)]))
+            name, found, traits = source.propose([*context, *left], MAX_DEPTH)
+            kept = [(_moved(o, left), trait) for o, trait in zip(found, traits, strict=True) if o.length > len(left)]
+            typed.append(Proposal(name, [o for o, _ in kept], [trait for _, trait in kept]))
         return typed
 
 
 def _moved(occurrence: Occurrence, typed: tuple[int, ...]) -> Occurrence:
     """The same place, begun `typed` tokens earlier."""
     length, tokens, weight, origin = occurrence
-    return Occurrence(length - len(typed), typed + tokens, weight, origin._replace(offset=origin.offset - len(typed)))
+    if origin is not NOWHERE:
+        origin = origin._replace(offset=origin.offset - len(typed))
+    return Occurrence(length - len(typed), typed + tokens, weight, origin)

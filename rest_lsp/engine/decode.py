@@ -8,13 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.drafting.drafter import Drafter, Verdict
 from rest_lsp.drafting.source import Origin
 from rest_lsp.drafting.tree import ROOT, DraftTree
+from rest_lsp.engine.sampling import likeliest
 from rest_lsp.engine.verifier import Verifier
 from rest_lsp.healing import Healing
 
@@ -30,6 +32,7 @@ class Step:
     origins  for each token where its draft was read, None for the model's own pick
     sources  for each token which source drafted it, None for the model's own pick
     drafted  nodes of the tree that was verified
+    draft_ms, verify_ms  making the draft and learning from it; the pass with its picks
     """
 
     tokens: list[int]
@@ -75,10 +78,12 @@ def decode(
         walk = accept(tree, logits, position, end, pick, healing)
         verifier.keep(walk.path)
         verified = time.perf_counter()
-        drafter.observe(tree, walk.path)
+        verify_ms = 1e3 * (verified - drafted)
+        drafter.observe(tree, Verdict(walk.path, walk.tokens, verify_ms, partial(_likeliest, logits, walk.path)))
+        observed = time.perf_counter()
         root, position, healing = walk.tokens[-1], position + len(walk.tokens), walk.healing
         written.extend(walk.tokens)
-        yield _step(tree, walk, 1e3 * (drafted - start), 1e3 * (verified - drafted))
+        yield _step(tree, walk, 1e3 * (drafted - start + observed - verified), verify_ms)
 
 
 def accept(tree: DraftTree, logits: Tensor, position: int, end: int, pick: Pick, healing: Healing | None) -> Walk:
@@ -97,6 +102,12 @@ def accept(tree: DraftTree, logits: Tensor, position: int, end: int, pick: Pick,
         if node is not None:
             path.append(node)
     return Walk(path, tokens, healing)
+
+
+def _likeliest(logits: Tensor, path: Sequence[int], n: int) -> list[list[int]]:
+    """The `n` likeliest tokens, the likeliest first, at the root and at each node of `path`."""
+    rows = [logits[0], *(logits[node + 1] for node in path)]
+    return [likeliest(row, n) for row in rows]
 
 
 def _step(tree: DraftTree, walk: Walk, draft_ms: float, verify_ms: float) -> Step:

@@ -53,3 +53,24 @@ def _nucleus(cumulative: NDArray[np.float64], top_p: float) -> int:
     if top_p >= 1.0:
         return len(cumulative)
     return int(np.searchsorted(cumulative, top_p * cumulative[-1], "left")) + 1
+
+
+_BLOCK = 64
+"""Logits whose greatest is looked at first: that halves the time of looking for the likeliest of 150,000."""
+
+
+def likeliest(logits: Tensor, n: int) -> list[int]:
+    """The `n` likeliest tokens of `logits` `[vocab_size]`, the likeliest first."""
+    n_blocks = len(logits) // _BLOCK
+    if n_blocks < n:
+        return logits.topk(min(n, len(logits))).indices.tolist()
+    whole, rest = logits[: n_blocks * _BLOCK].view(n_blocks, _BLOCK), logits[n_blocks * _BLOCK :]
+    blocks = whole.amax(dim=1).topk(n).indices
+    tokens = torch.cat(
+        [
+            (blocks[:, None] * _BLOCK + torch.arange(_BLOCK, device=logits.device)).flatten(),
+            torch.arange(n_blocks * _BLOCK, len(logits), device=logits.device),
+        ]
+    )
+    best = torch.cat([whole[blocks].flatten(), rest]).topk(n).indices
+    return tokens[best].tolist()

@@ -1,46 +1,17 @@
-"""Replaying the text of holes through draft sources: what counts as a guess, and which guesses are right."""
+"""Replaying what a model wrote through draft sources: what counts as a guess, and which guesses are right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import numpy as np
 import pytest
 
-from rest_lsp.bench.cases import Case
-from rest_lsp.bench.holes import Hole
-from rest_lsp.bench.replay import guesses, replay, replay_text
-from rest_lsp.datastore.occurrence import Occurrence, Origin
-from rest_lsp.positions import Position
-from tests.fakes_completion import small_tokenizer
+from rest_lsp.bench.fit import fit_logistic, log_loss, reliability, sigmoid
+from rest_lsp.bench.replay import guesses, replay
+from rest_lsp.drafting.document_source import DocumentSource
+from rest_lsp.drafting.source import Occurrence, Origin, Proposal
+from rest_lsp.drafting.traits import BEFORE
 
 PLACE = Origin("other.py", 0)
-HOLE = Hole(
-    case=Case("a", "a.py", "line", Position(0, 3), Position(0, 12)),
-    text="value = self.value\nvalue = se\nprint(value)\n",
-    offset=len("value = self.value\nvalue = se"),
-    truth="lf.value",
-)
-
-
-class OneFile:
-    """A datastore that always finds the same place, and remembers what it was asked to leave out."""
-
-    def __init__(self) -> None:
-        self.excluded: set[str | None] = set()
-
-    def occurrences(
-        self,
-        context: Sequence[int],
-        *,
-        depth: int,
-        max_length: int = 16,
-        limit: int = 64,
-        exclude: str | None = None,
-    ) -> list[Occurrence]:
-        assert max_length > 0
-        assert limit > 0
-        self.excluded.add(exclude)
-        return [Occurrence(min(3, len(context)), (7,) * depth, 1.0, PLACE)]
 
 
 def test_a_share_is_taken_among_the_places_that_match_as_long() -> None:
@@ -50,31 +21,44 @@ def test_a_share_is_taken_among_the_places_that_match_as_long() -> None:
         Occurrence(2, (9,), 6.0, PLACE),
         Occurrence(1, (8, 8), 1.0, PLACE),
     ]
-    rows = list(guesses("here", found, truth=[1, 3, 4]))
-    assert [(row.length, row.weight, row.depth, row.hit) for row in rows] == [
-        (5, 3.0, 1, True),
-        (2, 6.0, 1, False),
-        (1, 1.0, 1, False),
-        (5, 1.0, 2, False),
-        (2, 2.0, 2, True),
+    rows = list(guesses([Proposal("here", found, [BEFORE] * 4)], 0, truth=[1, 3, 4]))
+    assert [(row.evidence.length, row.evidence.gap, row.depth, row.hit) for row in rows] == [
+        (5, 0, 0, True),
+        (2, 3, 0, False),
+        (1, 4, 0, False),
+        (6, 0, 1, False),
+        (3, 3, 1, True),
     ]
-    assert [row.share for row in rows] == pytest.approx([1.0, 6 / 9, 1 / 10, 1.0, 2 / 3])
+    assert [row.evidence.share for row in rows] == pytest.approx([1.0, 6 / 9, 1 / 10, 1.0, 2 / 3])
 
 
-def test_the_token_that_the_cursor_cuts_is_part_of_the_truth() -> None:
-    tokenizer = small_tokenizer()
-    text = replay_text(tokenizer, HOLE)
-    assert tokenizer.decode([*text.before, *text.truth]) == HOLE.text[: HOLE.offset] + HOLE.truth
-    assert tokenizer.decode(text.truth).endswith("self.value")
-    assert tokenizer.decode(text.after) == HOLE.text[HOLE.offset :]
+def test_successors_are_guesses_too() -> None:
+    known = {7: [(1, 4), (5, 8)]}
+    rows = list(guesses([], 7, truth=[1, 2], successors=lambda token: known.get(token, [])))
+    assert [(row.evidence.length, row.evidence.traits, row.hit) for row in rows[:2]] == [(0, 4, True), (0, 8, False)]
 
 
-def test_a_document_that_repeats_itself_is_guessed_right_and_never_read_from_the_datastore() -> None:
-    datastore = OneFile()
-    rows = list(replay(small_tokenizer(), [HOLE], datastore))
-    assert {row.source for row in rows} == {"document", "repository"}
-    assert not any(row.hit for row in rows if row.source == "repository")
-    sure = [row for row in rows if row.source == "document" and row.length >= 4 and row.depth == 1]
+def test_a_document_that_repeats_itself_is_guessed_right() -> None:
+    text = [3, 1, 4, 1, 5, 9, 2, 6] * 3
+    source = DocumentSource("a.py", text, [], n_known=len(text))
+    sure = [row for row in replay([source], text, text[:6]) if row.evidence.gap == 0 and row.evidence.length >= 8]
     assert sure
     assert all(row.hit for row in sure)
-    assert datastore.excluded == {"a.py"}
+
+
+def test_a_fit_finds_the_weights_that_made_the_data() -> None:
+    draw = np.random.default_rng(0)
+    rows = np.column_stack([np.ones(20000), draw.normal(size=(20000, 2))])
+    true = np.array([-1.0, 2.0, 0.5])
+    hits = (draw.random(20000) < sigmoid(rows @ true)).astype(float)
+    found = fit_logistic(rows, hits, np.zeros(3))
+    assert found == pytest.approx(true, abs=0.1)
+    assert log_loss(sigmoid(rows @ found), hits) < log_loss(sigmoid(rows @ (true + 0.3)), hits)
+    bins = reliability(sigmoid(rows @ found), hits, [0.2, 0.4, 0.6, 0.8])
+    assert sum(one.n for one in bins) == 20000
+    assert [one.kept for one in bins] == pytest.approx([one.promised for one in bins], abs=0.03)
+
+
+def test_weights_without_rows_stay_where_they_began() -> None:
+    rows = np.array([[1.0, 0.0], [1.0, 0.0]])
+    assert fit_logistic(rows, np.array([0.0, 1.0]), np.array([0.0, 1.5]))[1] == pytest.approx(1.5)

@@ -17,7 +17,8 @@ class Remembered:
         self._found = [Occurrence(length, tokens, weight, Origin(name, 10)) for length, tokens, weight in found]
 
     def propose(self, context: Sequence[int], depth: int) -> Proposal:
-        return Proposal(self.name, [place._replace(tokens=place.tokens[:depth]) for place in self._found])
+        found = [place._replace(tokens=place.tokens[:depth]) for place in self._found]
+        return Proposal(self.name, found, [0] * len(found))
 
 
 def paths(tree: DraftTree) -> list[tuple[int, ...]]:

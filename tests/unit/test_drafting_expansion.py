@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rest_lsp.drafting.confidence import PRIOR
-from rest_lsp.drafting.cost_model import MARGIN, FixedBudget, MeasuredBudget, StepCost
-from rest_lsp.drafting.expansion import Limits, expand
+from rest_lsp.drafting.confidence import Confidence, Evidence, probability
+from rest_lsp.drafting.cost_model import FixedBudget, StepCost
+from rest_lsp.drafting.drafter import Verdict
+from rest_lsp.drafting.expansion import Limits, Successors, expand, flatten
+from rest_lsp.drafting.measured_budget import MARGIN, MeasuredBudget
 from rest_lsp.drafting.source import Occurrence, Origin, Proposal
+from rest_lsp.drafting.traits import BEFORE, REPOSITORY
 from rest_lsp.drafting.tree import DraftTree
 from rest_lsp.drafting.tree_drafter import TreeDrafter
 from rest_lsp.healing import Healing
@@ -25,8 +28,20 @@ def occurrence(length: int, *tokens: int, path: str = "a.py", offset: int = 0, w
     return Occurrence(length, tokens, weight, Origin(path, offset))
 
 
-def grow(*proposals: Proposal, limits: Limits = WIDE, healing: Healing | None = None) -> DraftTree:
-    return expand(proposals, nearby=frozenset({"document"}), healing=healing, confidence=PRIOR, limits=limits)
+def judge(evidence: Evidence, _: int) -> float:
+    return probability(Confidence.prior().log_odds(evidence))
+
+
+def proposal(source: str, found: Sequence[Occurrence]) -> Proposal:
+    return Proposal(source, found, [BEFORE if source == "document" else REPOSITORY] * len(found))
+
+
+def grow(*proposals: Proposal, limits: Limits = WIDE, successors: Successors | None = None) -> DraftTree:
+    return expand(flatten(proposals), 0, healing=None, judge=judge, limits=limits, successors=successors)
+
+
+def verdict(*accepted: int) -> Verdict:
+    return Verdict(accepted, [*accepted, -1], 10.0, lambda _: [])
 
 
 def paths(tree: DraftTree) -> list[list[int]]:
@@ -45,7 +60,7 @@ occurrences = st.lists(
 def test_the_tree_holds_every_continuation_once_best_first(
     document: list[Occurrence], repository: list[Occurrence], max_nodes: int
 ) -> None:
-    proposals = (Proposal("document", document), Proposal("repository", repository))
+    proposals = (proposal("document", document), proposal("repository", repository))
     tree = grow(*proposals)
     prefixes = {o.tokens[:n] for o in [*document, *repository] for n in range(1, len(o.tokens) + 1)}
     found = [tuple(path) for path in paths(tree)]
@@ -65,13 +80,13 @@ def test_the_tree_holds_every_continuation_once_best_first(
 
 
 def test_longer_matches_and_greater_shares_are_likelier() -> None:
-    tree = grow(Proposal("repository", [occurrence(9, 1), occurrence(2, 2), occurrence(2, 3), occurrence(2, 3)]))
+    tree = grow(proposal("repository", [occurrence(9, 1), occurrence(2, 2), occurrence(2, 3), occurrence(2, 3)]))
     assert list(tree.tokens) == [1, 3, 2]
 
 
 def test_origin_and_source_are_those_of_the_longest_match_at_the_nodes_own_token() -> None:
-    near = Proposal("document", [occurrence(3, 7, 8, path="here.py", offset=100)])
-    far = Proposal("repository", [occurrence(6, 7, 9, path="there.py", offset=50)])
+    near = proposal("document", [occurrence(3, 7, 8, path="here.py", offset=100)])
+    far = proposal("repository", [occurrence(6, 7, 9, path="there.py", offset=50)])
     tree = grow(near, far)
     origins = dict(zip(map(tuple, paths(tree)), zip(tree.origins, tree.sources, strict=True), strict=True))
     assert origins[(7,)] == (Origin("there.py", 50), "repository")
@@ -80,10 +95,10 @@ def test_origin_and_source_are_those_of_the_longest_match_at_the_nodes_own_token
 
 
 def test_limits_end_the_tree() -> None:
-    proposal = Proposal("document", [occurrence(8, *range(10))])
-    assert len(grow(proposal, limits=Limits(64, 0.0, 3))) == 3
-    assert len(grow(proposal, limits=Limits(64, 1.0, 8))) == 0
-    assert len(grow(proposal, limits=Limits(0, 0.0, 8))) == 0
+    sure = proposal("document", [occurrence(8, *range(10))])
+    assert len(grow(sure, limits=Limits(64, 0.0, 3))) == 3
+    assert len(grow(sure, limits=Limits(64, 1.0, 8))) == 0
+    assert len(grow(sure, limits=Limits(0, 0.0, 8))) == 0
 
 
 class Remembers:
@@ -102,7 +117,7 @@ class Remembers:
                 length += 1
             if length:
                 found.append(occurrence(length, *self._text[place : place + depth], offset=place))
-        return Proposal(self.name, sorted(found, key=lambda o: -o.length))
+        return proposal(self.name, sorted(found, key=lambda o: -o.length))
 
 
 def test_typed_text_is_drafted_with_what_follows_it() -> None:
@@ -122,10 +137,10 @@ def test_drafts_that_fail_cool_down_and_recover() -> None:
     fresh = drafter.draft(context, 0, None)
     assert len(fresh) > 2
     for _ in range(12):
-        drafter.observe(drafter.draft(context, 0, None), [])
+        drafter.observe(drafter.draft(context, 0, None), verdict())
     assert len(drafter.draft(context, 0, None)) < len(fresh)
     for _ in range(12):
-        drafter.observe(fresh, range(len(fresh)))
+        drafter.observe(fresh, verdict(*range(len(fresh))))
     assert len(drafter.draft(context, 0, None)) >= len(fresh)
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rest_lsp.drafting.document_encoder import MAX_CHARACTERS, DocumentEncoder
-from rest_lsp.drafting.document_source import MAX_LENGTH, DocumentSource
+from rest_lsp.drafting.document_source import DocumentSource
+from rest_lsp.drafting.places import MAX_LENGTH
 from rest_lsp.drafting.source import Occurrence
 
 tokens = st.lists(st.integers(0, 3), max_size=40)

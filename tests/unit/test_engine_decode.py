@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.drafting.drafter import Drafter, NoDrafter
+from rest_lsp.drafting.drafter import Drafter, NoDrafter, Verdict
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.sampling import Sampling, pick
@@ -63,7 +63,7 @@ class TreeOf:
     def draft(self, context: Sequence[int], past: int, healing: Healing | None) -> DraftTree:
         return self._tree
 
-    def observe(self, tree: DraftTree, accepted: Sequence[int]) -> None:
+    def observe(self, tree: DraftTree, verdict: Verdict) -> None:
         pass
 
 

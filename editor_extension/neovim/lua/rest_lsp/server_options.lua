@@ -37,6 +37,12 @@
 ---@field fixed_nodes? integer Draft this many tokens in each pass; 0 lets measured costs decide.
 ---@field use_document? boolean Draft from the file that is being edited.
 ---@field use_datastore? boolean Draft from the rest of the repository.
+---@field use_completions? boolean Draft from recent completions, first of all the one being typed through.
+---@field use_deleted? boolean Draft from text that was just deleted at the cursor.
+---@field use_successors? boolean Draft what the model put behind the same token before.
+---@field use_affinity? boolean Prefer places in files that are open, imported, or near the document.
+---@field use_calibration? boolean Learn in each workspace which drafts are accepted.
+---@field use_trust? boolean Draft less where drafts have just failed.
 
 ---@class rest_lsp.DatastoreSettings
 ---@field enabled? boolean Keep an index of the workspace.
@@ -81,6 +87,12 @@ return {
   { path = "drafting.fixed_nodes", kind = "integer", takes = "a whole number from 0 to 64", low = 0, high = 64 },
   { path = "drafting.use_document", kind = "boolean", takes = "true or false" },
   { path = "drafting.use_datastore", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_completions", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_deleted", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_successors", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_affinity", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_calibration", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_trust", kind = "boolean", takes = "true or false" },
   { path = "datastore.enabled", kind = "boolean", takes = "true or false" },
   { path = "datastore.directory", kind = "text", takes = "a path" },
   { path = "datastore.max_file_bytes", kind = "integer", takes = "a whole number from 1024 to 67108864", low = 1024, high = 67108864 },

@@ -1,0 +1,47 @@
+"""Which modules a Python document imports, as far as its import statements can be read: the rest may be unfinished."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import lru_cache
+
+_STATEMENT = re.compile(
+    r"^[ \t]*(from[ \t]+[.\w]+[ \t]+import[ \t]*(?:\([^)]*\)|[^\n(]+)|import[ \t]+[^\n]+)", re.MULTILINE
+)
+MAX_COMPONENTS = 6
+
+
+def imported_modules(text: str, path: str) -> frozenset[str]:
+    """Modules as paths without an extension ("flask/helpers"); relative imports are resolved against `path`."""
+    folder = tuple(path.split("/")[:-1])
+    found = (module for statement in _STATEMENT.findall(text) for module in _modules(statement))
+    return frozenset(
+        "/".join((*folder[: len(folder) - level + 1], *names) if level else names) for level, names in found
+    )
+
+
+def module_suffixes(path: str) -> list[str]:
+    """The names under which the module in the file `path` may be imported, the longest first."""
+    name = path.rpartition(".")[0].removesuffix("/__init__")
+    suffixes = [name]
+    while "/" in name and len(suffixes) < MAX_COMPONENTS:
+        name = name.partition("/")[2]
+        suffixes.append(name)
+    return suffixes
+
+
+@lru_cache(maxsize=1024)
+def _modules(statement: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """(level, components) of every module that the statement may name; a name of `from` may be a module, too."""
+    try:
+        node = ast.parse(statement.strip()).body[0]
+    except (SyntaxError, ValueError, IndexError):
+        return ()
+    if isinstance(node, ast.Import):
+        return tuple((0, tuple(alias.name.split("."))) for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        base = tuple(node.module.split(".")) if node.module else ()
+        named = ((node.level, (*base, alias.name)) for alias in node.names)
+        return ((node.level, base), *named)
+    return ()

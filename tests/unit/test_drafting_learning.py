@@ -1,0 +1,100 @@
+"""What drafters learn: acceptance by cell, costs, successors; and what files have to do with each other."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rest_lsp.drafting.affinity import Affinity
+from rest_lsp.drafting.calibration import Calibration
+from rest_lsp.drafting.confidence import FEATURES, Confidence, Evidence, features
+from rest_lsp.drafting.cost_model import FixedBudget, StepCost
+from rest_lsp.drafting.drafter import Verdict
+from rest_lsp.drafting.imports import imported_modules
+from rest_lsp.drafting.running_cost import RunningCost
+from rest_lsp.drafting.successors import SuccessorTable
+from rest_lsp.drafting.traits import BEFORE, IMPORTED, NEIGHBOUR, OPEN, REPOSITORY, SUCCESSOR
+from rest_lsp.drafting.tree_drafter import Experience, TreeDrafter
+
+COST = StepCost({100: [(1, 10.0), (2, 11.0), (9, 18.0), (65, 200.0)]})
+evidences = st.builds(
+    Evidence, st.integers(0, 40), st.integers(0, 20), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**14 - 1)
+)
+
+
+@given(evidences, st.lists(st.floats(-3, 3), min_size=len(FEATURES), max_size=len(FEATURES)))
+def test_the_fast_sum_is_the_product_of_features_and_weights(evidence: Evidence, weights: list[float]) -> None:
+    confidence = Confidence(dict(zip(FEATURES, weights, strict=True)))
+    product = sum(value * weight for value, weight in zip(features(evidence), weights, strict=True))
+    assert confidence.log_odds(evidence) == pytest.approx(product)
+
+
+def test_calibration_learns_what_a_cell_keeps_and_is_read_back() -> None:
+    calibration = Calibration()
+    cell = Calibration.cell(Evidence(6, 0, 1.0, 1.0, BEFORE), 1)
+    for turn in range(400):
+        calibration.observe(cell, 0.5, turn % 10 == 0)
+    assert calibration.shifts[cell] < -0.5
+    assert calibration.shifts[Calibration.cell(Evidence(6, 0, 1.0, 1.0, REPOSITORY), 1)] == 0.0
+    again = Calibration.from_json(calibration.to_json())
+    assert again.shifts == pytest.approx(calibration.shifts, abs=1e-3)
+    for damaged in ({"0": [9.0, 1.0]}, {"-1": [0.0, 1.0]}, {"x": [0.0, 1.0]}, {"99999": [0.0, 1.0]}):
+        with pytest.raises((ValueError, IndexError)):
+            Calibration.from_json(damaged)
+
+
+def test_costs_follow_the_passes_and_not_what_disturbs_them() -> None:
+    cost = RunningCost(COST)
+    for _ in range(400):
+        cost.observe(1, 100, 10.0)
+        cost.observe(5, 100, 28.0)
+        cost.observe(5, 100, 5000.0)
+    assert cost.factors[1] == 1.0
+    assert cost.factors[5] == pytest.approx(2.0, rel=0.1)
+    assert cost.factors[9] == 1.0
+    assert cost.base(100)[5] == 14.0
+
+
+def test_a_slower_machine_is_not_a_dearer_draft() -> None:
+    cost = RunningCost(COST)
+    for _ in range(400):
+        cost.observe(1, 100, 15.0)
+        cost.observe(5, 100, 21.0)
+    assert cost.factors[5] == pytest.approx(1.0, rel=0.05)
+
+
+def test_successors_of_the_last_pass_are_drafted_where_nothing_else_is_known() -> None:
+    experience = Experience(successors=SuccessorTable())
+    first = TreeDrafter([], FixedBudget(8), experience=experience)
+    first.observe(first.draft([5], 0, None), Verdict([], [7], 1.0, lambda n: [[7, 8][:n]]))
+    tree = TreeDrafter([], FixedBudget(8), experience=experience).draft([5], 0, None)
+    assert list(tree.tokens[:2]) == [7, 8]
+    assert tree.sources[0] == "successors"
+    assert tree.evidence[0].traits == SUCCESSOR
+
+
+def test_imports_are_read_from_unfinished_text() -> None:
+    text = (
+        "import os.path as p\nfrom . import cli\nfrom ..core import (\n    run,\n    stop\n)\nfrom flask import (\nx ="
+    )
+    assert imported_modules(text, "src/pkg/sub/a.py") == {
+        "os/path", "src/pkg/sub", "src/pkg/sub/cli", "src/pkg/core", "src/pkg/core/run", "src/pkg/core/stop",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "traits"),
+    [
+        ("src/flask/helpers.py", IMPORTED),
+        ("src/flask/json/__init__.py", IMPORTED),
+        ("src/flask/other.py", 0),
+        ("tests/conftest.py", NEIGHBOUR),
+        ("src/flask/app.py", NEIGHBOUR),
+        ("docs/open.py", OPEN),
+    ],
+)
+def test_other_files_are_more_or_less_near(path: str, traits: int) -> None:
+    text = "from flask.helpers import x\nimport flask.json\n"
+    affinity = Affinity("tests/test_app.py", text, open_paths={"docs/open.py"})
+    assert affinity.traits(path) == REPOSITORY | traits
