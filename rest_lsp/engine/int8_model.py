@@ -57,11 +57,11 @@ class Int8Model:
         n = len(tokens)
         self._run(_rows(tokens, range(ROOT, n - 1), cache.length), cache)
 
-    def verify(self, root: int, tree: DraftTree, cache: KVCache) -> Tensor:
-        parents = [ROOT, *(parent + 1 for parent in tree.parents)]
-        rows = _rows([root, *tree.tokens], parents, cache.length)
-        self._run(rows, cache)
-        return self._project(len(rows.tokens))
+    def verify(self, lead: Sequence[int], root: int, tree: DraftTree, cache: KVCache) -> Tensor:
+        first = len(lead)
+        parents = [*range(ROOT, first), *(first + 1 + parent for parent in tree.parents)]
+        self._run(_rows([*lead, root, *tree.tokens], parents, cache.length), cache)
+        return self._project(first, 1 + len(tree))
 
     def keep(self, path: Sequence[int], cache: KVCache) -> None:
         moved = [(row, node + 1) for row, node in enumerate(path, start=1) if row != node + 1]
@@ -82,12 +82,12 @@ class Int8Model:
             self._set_threads()
             forward(rows, self._weights, self._shape, self._scratch, keys, values, self._threads)
 
-    def _project(self, n: int) -> Tensor:
+    def _project(self, first: int, n: int) -> Tensor:
         if n > len(self._logits):
             self._logits = np.empty((n, self._weights.head.scales.shape[1]), np.float32)
         with _ONE_AT_A_TIME:
             self._set_threads()
-            project(n, self._weights, self._shape, self._scratch, self._logits, self._threads)
+            project(first, n, self._weights, self._shape, self._scratch, self._logits, self._threads)
         logits = torch.from_numpy(self._logits[:n, : self.config.vocab_size])
         return logits if self.config.logits_divisor == 1.0 else logits / self.config.logits_divisor
 

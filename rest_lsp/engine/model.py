@@ -35,8 +35,11 @@ class Model(Protocol):
         """Write keys and values of consecutive `tokens` to the slots from `cache.length` on."""
         ...
 
-    def verify(self, root: int, tree: DraftTree, cache: KVCache) -> Tensor:
-        """Logits `[1 + len(tree), vocab_size]`, float32, valid until the next call; writes slots from the length on."""
+    def verify(self, lead: Sequence[int], root: int, tree: DraftTree, cache: KVCache) -> Tensor:
+        """Logits `[1 + len(tree), vocab_size]`, float32, valid until the next call; writes slots from the length on.
+
+        `lead` are tokens between the cache and the root, empty unless the model `settles`.
+        """
         ...
 
     def keep(self, path: Sequence[int], cache: KVCache) -> None:

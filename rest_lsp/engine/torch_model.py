@@ -54,7 +54,8 @@ class TorchModel:
         ids = torch.tensor(tokens, device=self._device)
         self.decoder.forward(ids, positions, self._masked(mask, cache))
 
-    def verify(self, root: int, tree: DraftTree, cache: KVCache) -> Tensor:
+    def verify(self, lead: Sequence[int], root: int, tree: DraftTree, cache: KVCache) -> Tensor:
+        assert not lead, "a prompt's tokens go through another kernel than decoded ones"
         past, n = cache.length, 1 + len(tree)
         layout = TreeLayout.of(tree, past)
         attend = self._pathwise(layout, cache) if self._exact else self._masked(tree_mask(layout, past), cache)

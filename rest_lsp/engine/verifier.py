@@ -20,9 +20,17 @@ PREFILL_CHUNK = 96
 cancellation, and a multiple of the rows that its product takes at once."""
 
 
+MAX_LEAD = 8
+"""Tokens that a prompt may leave to the first verify: the few that were typed since the last request cost hardly more
+in a pass over a tree, and a pass of their own would cost as much as a plain step."""
+
+
 @dataclass(frozen=True)
 class PrefillReport:
-    """How many tokens the prompt had, how many of them the KV cache still knew, and how long the rest took."""
+    """How many tokens the prompt had, how many of them the KV cache still knew, and how long the rest took.
+
+    The rest does not include up to MAX_LEAD tokens that the first verify takes along.
+    """
 
     tokens: int
     reused: int
@@ -65,29 +73,35 @@ class ModelVerifier:
     def __init__(self, model: Model, caches: KVPool) -> None:
         self.model, self._caches = model, caches
         self.cache = caches.newest
+        self._lead: Sequence[int] = ()
         self._last: _Verified | None = None
 
     @property
     def length(self) -> int:
-        return self.cache.length
+        return self.cache.length + len(self._lead)
 
     @torch.inference_mode()
     def prefill(self, tokens: Sequence[int], cancel: CancelToken) -> PrefillReport:
         start = time.perf_counter()
         self.cache = self._caches.take(tokens)
+        self._lead = ()
         reused = self.cache.length
-        for at in range(reused, len(tokens), PREFILL_CHUNK):
+        end = len(tokens) - self._n_lead(len(tokens) - reused)
+        for at in range(reused, end, PREFILL_CHUNK):
             cancel.raise_if_cancelled()
-            chunk = tokens[at : at + PREFILL_CHUNK]
+            chunk = tokens[at : min(at + PREFILL_CHUNK, end)]
             self.model.append(chunk, self.cache)
             self.cache.extend(chunk)
+        self._lead = tokens[end:]
         return PrefillReport(len(tokens), reused, 1e3 * (time.perf_counter() - start))
 
     @torch.inference_mode()
     def verify(self, root: int, tree: DraftTree) -> Tensor:
-        assert self.cache.length + 1 + len(tree) <= self.cache.capacity, "the KV cache is full"
-        self._last = _Verified(root, tree)
-        return self.model.verify(root, tree, self.cache)
+        assert self.length + 1 + len(tree) <= self.cache.capacity, "the KV cache is full"
+        lead, self._lead, self._last = self._lead, (), _Verified(root, tree)
+        logits = self.model.verify(lead, root, tree, self.cache)
+        self.cache.extend(lead)
+        return logits
 
     @torch.inference_mode()
     def keep(self, path: Sequence[int]) -> None:
@@ -97,6 +111,11 @@ class ModelVerifier:
         assert [last.tree.parents[node] for node in path] == parents, "not a path from the root"
         self.model.keep(path, self.cache)
         self.cache.extend([last.root, *(last.tree.tokens[node] for node in path)])
+
+    def _n_lead(self, n_missing: int) -> int:
+        """How many of the missing tokens are left to the first verify: those behind the last full chunk, if few."""
+        left_over = n_missing % PREFILL_CHUNK
+        return left_over if self.model.settles and left_over <= MAX_LEAD else 0
 
     def forget(self) -> None:
         """Empty all KV caches."""

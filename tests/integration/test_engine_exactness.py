@@ -19,7 +19,7 @@ from rest_lsp.engine.kv_cache import KVCache
 from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.sampling import Sampling
 from rest_lsp.engine.torch_model import TorchModel
-from rest_lsp.engine.verifier import ModelVerifier
+from rest_lsp.engine.verifier import MAX_LEAD, ModelVerifier
 from tests.engines import CPU_DTYPES, RandomDrafter, load_tiny, random_tree, run, tiny_engine
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -190,8 +190,34 @@ def test_a_prompt_in_any_chunks_leaves_the_bits_of_decoding(
     decoded = slots(verifier.cache)
     engine.forget()
     monkeypatch.setattr("rest_lsp.engine.verifier.PREFILL_CHUNK", chunk)
-    verifier.prefill(PROMPT, CancelToken())
+    verifier.prefill(PROMPT[:-1], CancelToken())
+    verifier.verify(PROMPT[-1], EMPTY_TREE)
+    verifier.keep([])
     assert slots(verifier.cache) == decoded
+
+
+@pytest.mark.parametrize("n_typed", [0, 1, 3, MAX_LEAD, MAX_LEAD + 1])
+@pytest.mark.parametrize("dtype", CPU_DTYPES)
+def test_typed_tokens_and_the_first_tree_go_through_the_model_together(
+    tmp_path: Path, dtype: str, n_typed: int
+) -> None:
+    engine = tiny_engine(tmp_path, dtype)
+    verifier = engine.verifier
+    known = len(PROMPT) - 1 - n_typed
+    verifier.prefill(PROMPT[:known], CancelToken())
+    report = verifier.prefill(PROMPT[:-1], CancelToken())
+    assert report.tokens - report.reused <= n_typed + MAX_LEAD
+    assert verifier.length == len(PROMPT) - 1
+    tree = random_tree(random.Random(n_typed), 448)
+    together = verifier.verify(PROMPT[-1], tree).clone()
+    path = tree.path_to(len(tree) - 1)
+    verifier.keep(path)
+    kept = slots(verifier.cache)
+    verifier.cache.roll_back(len(PROMPT) - 1)
+    assert torch.equal(together, verifier.verify(PROMPT[-1], tree))
+    verifier.keep(path)
+    assert slots(verifier.cache) == kept
+    assert verifier.cache.tokens == [*PROMPT, *(tree.tokens[node] for node in path)]
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 7])

@@ -117,8 +117,12 @@ def forward(
 
 
 @kernel
-def project(n: int, weights: Weights, shape: Shape, scratch: Scratch, logits: Floats, n_threads: int) -> None:
-    """Logits of the first `n` rows of `scratch.hidden`, before any divisor; logits  [n or more, vocab_size padded]."""
+def project(
+    first: int, n: int, weights: Weights, shape: Shape, scratch: Scratch, logits: Floats, n_threads: int
+) -> None:
+    """Logits of `n` rows of `scratch.hidden` from `first` on, before any divisor; logits  [n or more, vocab padded]."""
+    for row in range(n):
+        scratch.hidden[row] = scratch.hidden[first + row]
     _normalise(n, weights.norm, shape, scratch, n_threads)
     _multiply(scratch.integers, n, weights.head, 0, scratch, logits, n_threads)
 
