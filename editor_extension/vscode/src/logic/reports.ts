@@ -1,0 +1,114 @@
+// Statistics, checks and explanations in words.  Takes whatever a server sends and passes over what it does not know.
+import type { Check, Explanation, Model, Source } from "./protocol";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The statistics of this session as Markdown. */
+export function statisticsReport(stats: Fields, timing: { keys: number; p50: number; p95: number }): string {
+  const accepted = fields(stats["accepted_by"] ?? stats["accepted"]);
+  const lines = [
+    "# rest_lsp: statistics of this session",
+    "",
+    ...table([
+      ["Requests", number(stats["requests"])],
+      ["Shown", number(stats["shown"])],
+      ["Taken whole", number(accepted?.["whole"])],
+      ["Taken by word", number(accepted?.["word"])],
+      ["Taken by line", number(accepted?.["line"])],
+      ["Taken by typing", number(accepted?.["inferred"])],
+      ["Characters not typed", number(accepted?.["characters"])],
+      ["Median wait", number(stats["median_wait_ms"], "ms")],
+      ["Tokens", number(stats["tokens"])],
+      ["Tokens per pass of the model", number(stats["tokens_per_forward"])],
+      ["Editor's own time per key, median", timing.keys === 0 ? undefined : `${timing.p50} ms`],
+      ["Editor's own time per key, slowest 5 %", timing.keys === 0 ? undefined : `${timing.p95} ms`],
+    ]),
+  ];
+  const outcomes = fields(stats["outcomes"]);
+  if (outcomes !== undefined && Object.keys(outcomes).length > 0) {
+    lines.push("", "## What became of requests", "");
+    lines.push(...table(Object.entries(outcomes).map(([name, count]) => [name, number(count)])));
+  }
+  lines.push("", "## All that the server counted", "", "```json", JSON.stringify(stats, null, 2), "```", "");
+  return lines.join("\n");
+}
+
+/** The checks of the doctor as Markdown, what is wrong first. */
+export function doctorReport(checks: readonly Check[]): string {
+  const marks = { failed: "✗", warning: "!", ok: "✓" } as const;
+  const order = ["failed", "warning", "ok"] as const;
+  const lines = ["# rest_lsp: doctor", ""];
+  for (const state of order) {
+    for (const check of checks.filter((other) => other.state === state)) {
+      lines.push(`- ${marks[state]} **${check.name}**: ${check.text}`);
+      if (check.fix) {
+        lines.push(`  - ${check.fix}`);
+      }
+    }
+  }
+  return [...lines, ""].join("\n");
+}
+
+/** A sentence above the list of sources. */
+export function explanationTitle(explanation: Explanation): string {
+  const drafted = `${explanation.accepted} of ${explanation.tokens} tokens were drafted`;
+  return `${drafted}; the model ran ${explanation.forwards} times`;
+}
+
+export interface SourceItem {
+  readonly label: string;
+  readonly description: string;
+  readonly source: Source;
+}
+
+/** One line for each place that a suggestion came from, the largest share first. */
+export function sourceItems(explanation: Explanation): SourceItem[] {
+  return [...explanation.sources]
+    .sort((left, right) => right.tokens - left.tokens)
+    .map((source) => ({
+      label: `${source.path}:${source.line + 1}`,
+      description: source.tokens === 1 ? "1 token" : `${source.tokens} tokens`,
+      source,
+    }));
+}
+
+export interface ModelItem {
+  readonly label: string;
+  readonly description: string;
+  readonly detail: string;
+  readonly model: Model;
+}
+
+/** One entry for each model: what it is, how large, whether it fits and is here. */
+export function modelItems(models: readonly Model[]): ModelItem[] {
+  return models.map((model) => ({
+    label: `${model.current ? "$(check) " : ""}${model.name}`,
+    description: [
+      size(model.bytes),
+      model.present ? "on this machine" : "to be fetched",
+      model.fits === false ? "too large for this machine" : "",
+    ]
+      .filter((part) => part !== "")
+      .join(" · "),
+    detail: [model.description, model.note ?? ""].filter((part) => part !== "").join(". "),
+    model,
+  }));
+}
+
+/** "491 MB". */
+export function size(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
+}
+
+function table(rows: readonly (readonly [string, string | undefined])[]): string[] {
+  const known = rows.filter((row): row is [string, string] => row[1] !== undefined);
+  return ["| | |", "|---|---|", ...known.map(([name, value]) => `| ${name} | ${value} |`)];
+}
+
+function number(value: unknown, unit = ""): string | undefined {
+  return typeof value === "number" ? `${value.toLocaleString("en-US")} ${unit}`.trim() : undefined;
+}
+
+function fields(value: unknown): Fields | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}
