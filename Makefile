@@ -7,10 +7,13 @@ VENV   ?= .venv
 # make demo TORCH_ARGS='--index-url https://download.pytorch.org/whl/cpu'
 TORCH_ARGS ?=
 BIN    := $(VENV)/bin
+VSCODE := editor_extension/vscode
+# The workbench that the extension is tested in; some hundred megabytes, installed once.
+E2E    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rest-lsp-e2e
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test package-neovim lint format docs bench install clean
+.PHONY: help demo test package-neovim test-vscode extension lint format docs bench install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +23,18 @@ demo: $(STAMP)  ## Complete real code with and without drafts: fetches a model (
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest
+
+test-vscode: extension  ## Test the extension for VS Code: types, lint, units, and a real workbench (Linux; installs Chromium and code-server)
+	cd $(VSCODE) && npm run -s types && npm run -s lint && npm run -s test
+	$(VSCODE)/e2e/install.sh $(E2E)
+	$(BIN)/python -m rest_lsp models pull qwen2.5-coder-0.5b
+	REST_LSP_TEST_PYTHON=$(abspath $(BIN)/python) $(VSCODE)/e2e/run.sh $(E2E)
+
+extension: $(STAMP) $(VSCODE)/node_modules/.package-lock.json  ## Build the extension for VS Code, with the server in it: editor_extension/vscode/dist/rest-lsp.vsix
+	rm -rf $(VSCODE)/server
+	$(BIN)/python -m pip wheel -q --no-input --disable-pip-version-check --no-deps -w $(VSCODE)/server .
+	cp LICENSE $(VSCODE)
+	cd $(VSCODE) && npm run -s build && npm run -s package
 
 lint: $(STAMP)  ## Check style, formatting and types
 	$(BIN)/ruff check .
@@ -44,8 +59,13 @@ package-neovim:  ## Pack the Neovim plugin alone: dist/rest_lsp.nvim.tar.gz
 install: $(STAMP)  ## Only make the environment
 
 clean:  ## Remove the environment and everything that tools have left; models and indexes stay
-	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VSCODE)/node_modules $(VSCODE)/dist $(VSCODE)/server out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VSCODE)/node_modules/.package-lock.json: $(VSCODE)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or later"; exit 1; }
+	cd $(VSCODE) && npm ci
+	@touch $@
 
 # torch comes first and alone: its pinned release is one wheel, and nothing that is installed later asks for another.
 $(STAMP): pyproject.toml constraints.txt

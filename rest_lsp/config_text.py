@@ -95,9 +95,10 @@ def _write() -> None:
     readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
     SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
     config_neovim.write()
+    config_vscode.write()
 
 
 if __name__ == "__main__":
-    from rest_lsp import config_neovim
+    from rest_lsp import config_neovim, config_vscode
 
     _write()

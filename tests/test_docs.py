@@ -20,7 +20,14 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 MAX_ARCHITECTURE_LINES = 200
 PATH = re.compile(r"`((?:rest_lsp|tests|editor_extension|\.ci)/[\w./-]*|[A-Z]+\.md|[a-z]+\.(?:toml|txt)|Makefile)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)")
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("editor_extension/*.md")])
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("editor_extension/*.md"),
+        *ROOT.glob("editor_extension/*/*.md"),
+    ]
+)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -104,6 +111,6 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 def test_each_make_target_is_explained() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
     assert {"help", "demo", "test", "lint", "bench", "clean"} <= set(targets)
     assert [target for target in targets if not re.search(rf"^{target}:.*## ", makefile, re.MULTILINE)] == []

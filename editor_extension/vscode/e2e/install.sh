@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end test drives: a real VS Code workbench (code-server, from npm), the Node.js that it demands,
-# a driver, and Chromium from the system's packages.  Usage: install.sh DIRECTORY.  Does nothing when all is there.
+# and Chromium from the system's packages.  Usage: install.sh DIRECTORY.  Does nothing when all is there.
 set -euo pipefail
 target=${1:?Usage: install.sh DIRECTORY}
 node_version=24.21.0
 code_server_version=4.139.1
-playwright_version=1.65.1
-complete="$target/.installed-$node_version-$code_server_version-$playwright_version"
 
 if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null && [ -z "${CHROMIUM:-}" ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -28,8 +26,8 @@ for tool in npm g++ make python3; do
 done
 
 rm -rf "$target"
-mkdir -p "$target"/node "$target"/workbench "$target"/driver
-for part in node workbench driver; do echo '{"private":true}' >"$target/$part/package.json"; done
+mkdir -p "$target"/node "$target"/workbench
+for part in node workbench; do echo '{"private":true}' >"$target/$part/package.json"; done
 npm install --prefix "$target/node" --ignore-scripts "$node_package@$node_version"
 node_home="$target/node/node_modules/$node_package"
 # node-gyp takes its headers from here; otherwise it would download them, or take those of another version.
@@ -39,7 +37,6 @@ npm install --prefix "$target/workbench" --ignore-scripts "code-server@$code_ser
 cd "$target/workbench/node_modules/code-server/lib/vscode"
 npm install --omit=dev --ignore-scripts
 npm rebuild node-pty @vscode/spdlog @parcel/watcher @vscode/native-watchdog @vscode/deviceid
-npm install --prefix "$target/driver" --ignore-scripts "playwright-core@$playwright_version"
 ln -sfn "$node_home/bin/node" "$target/node/run"
 node "$target/workbench/node_modules/code-server/out/node/entry.js" --version
 touch "$complete"

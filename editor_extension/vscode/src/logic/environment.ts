@@ -106,7 +106,9 @@ async function step(how: Installation, program: string, args: readonly string[],
     complaint = line.startsWith("ERROR:") || complaint === "" ? line.replace(/^ERROR:\s*/, "") : complaint;
   });
   const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", (error) => reject(stopped(how.signal) ?? new InstallError(`${failure}: ${error.message}.`, "")));
+    child.once("error", (error) =>
+      reject(stopped(how.signal) ?? new InstallError(`${failure}: ${error.message}.`, "")),
+    );
     child.once("close", resolve);
   });
   if (code !== 0) {

@@ -17,12 +17,10 @@ type Variables = Readonly<Record<string, string | undefined>>;
  * which may come from anybody.
  */
 export async function findOnPath(name: string, variables: Variables = process.env): Promise<string | undefined> {
-  const names = IS_WINDOWS ? [`${name}.exe`, `${name}.cmd`] : [name];
+  const file = IS_WINDOWS ? `${name}.exe` : name;
   for (const folder of (variables["PATH"] ?? "").split(delimiter).filter((entry) => isAbsolute(entry))) {
-    for (const candidate of names) {
-      if (await isProgram(join(folder, candidate))) {
-        return join(folder, candidate);
-      }
+    if (await isProgram(join(folder, file))) {
+      return join(folder, file);
     }
   }
   return undefined;

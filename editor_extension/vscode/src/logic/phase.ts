@@ -4,6 +4,7 @@ import type { ServerStatus } from "./protocol";
 export type Phase =
   | { readonly kind: "idle" }
   | { readonly kind: "searching" }
+  | { readonly kind: "missing" }
   | { readonly kind: "installing"; readonly step: string }
   | { readonly kind: "starting" }
   | { readonly kind: "running"; readonly status: ServerStatus }
@@ -33,6 +34,13 @@ export function present(phase: Phase, switches: Switches, language?: string, clo
       return quiet("$(circle-outline)", "waiting for a file", "The server starts with the first file or folder.");
     case "searching":
       return quiet("$(sync~spin)", "looking for the server", "");
+    case "missing":
+      return loud(
+        "$(warning)",
+        "no server",
+        "No rest-lsp was found. Select to install it or to choose a program.",
+        "warning",
+      );
     case "installing":
       return spelled("$(sync~spin)", `installing: ${phase.step}`, "");
     case "starting":
@@ -46,6 +54,10 @@ export function present(phase: Phase, switches: Switches, language?: string, clo
   }
 }
 
+export function isSnoozed(status: ServerStatus): status is ServerStatus & { snoozedUntil: number } {
+  return typeof status.snoozedUntil === "number";
+}
+
 type Clock = (milliseconds: number) => string;
 
 function running(status: ServerStatus, switches: Switches, language: string | undefined, clock: Clock): Presentation {
@@ -54,16 +66,23 @@ function running(status: ServerStatus, switches: Switches, language: string | un
     case "error":
       return loud("$(error)", "error", reason, "error");
     case "loading":
-      return spelled("$(sync~spin)", words("loading", amount(status)), status.progress ?? "The model is being loaded.");
+      return spelled("$(sync~spin)", doing(status) || "loading", "Suggestions begin by themselves.");
     case "indexing":
-      return spelled(
-        "$(sync~spin)",
-        words("indexing", amount(status)),
-        "Suggestions work already; those from other files come with the index.",
-      );
+      return spelled("$(sync~spin)", words("indexing", status.progress ?? ""), "Suggestions work already.");
     default:
+      return idle(status, switches, language, reason, clock);
   }
-  if (typeof status.snoozedUntil === "number") {
+}
+
+/** The server is loaded: whether it may suggest, and whether it does. */
+function idle(
+  status: ServerStatus,
+  switches: Switches,
+  language: string | undefined,
+  reason: string,
+  clock: Clock,
+): Presentation {
+  if (isSnoozed(status)) {
     return spelled("$(bell-slash)", `paused until ${clock(status.snoozedUntil)}`, "Suggestions are snoozed.");
   }
   if (status.state === "paused" || status.enabled === false || !switches.enabled) {
@@ -72,6 +91,9 @@ function running(status: ServerStatus, switches: Switches, language: string | un
   const off = new Set([...switches.disabledLanguages, ...(status.disabledLanguages ?? [])]);
   if (language !== undefined && off.has(language)) {
     return spelled("$(circle-slash)", `off for ${language}`, `Suggestions are switched off for ${language}.`);
+  }
+  if (status.progress) {
+    return spelled("$(cloud-download)", status.progress, "The model that is loaded works on.");
   }
   if (status.state === "busy") {
     return quiet("$(loading~spin)", "busy", "A suggestion is being written.");
@@ -92,14 +114,10 @@ function loud(icon: string, label: string, detail: string, severity: "warning" |
   return { text: `${icon} ${NAME}: ${label}`, label, detail, severity };
 }
 
-function amount(status: ServerStatus): string {
+/** What the server does, as it says it or as a share: "downloading 40 %". */
+function doing(status: ServerStatus): string {
   const text = status.progress ?? "";
-  const percent = typeof status.percent === "number" ? `${Math.round(status.percent)} %` : "";
-  // A count of files says more than a share of them.
-  if (/^[\d,.\s]+files?$/.test(text)) {
-    return text;
-  }
-  return percent !== "" ? percent : (/\d+ %/.exec(text)?.[0] ?? "");
+  return text === "" && typeof status.percent === "number" ? `loading ${status.percent} %` : text;
 }
 
 function words(...parts: string[]): string {

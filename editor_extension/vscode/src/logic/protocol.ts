@@ -40,7 +40,8 @@ export interface Explanation {
 export interface Model {
   readonly name: string;
   readonly description: string;
-  readonly bytes: number;
+  /** Null when it is not known. */
+  readonly bytes?: number | null;
   readonly present: boolean;
   readonly fits?: boolean | null;
   readonly note?: string | null;
@@ -49,7 +50,6 @@ export interface Model {
 
 export interface Check {
   readonly name: string;
-  readonly ok: boolean;
   readonly state: "ok" | "warning" | "failed";
   readonly text: string;
   readonly fix?: string | null;

@@ -5,18 +5,17 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** The statistics of this session as Markdown. */
 export function statisticsReport(stats: Fields, timing: { keys: number; p50: number; p95: number }): string {
-  const accepted = fields(stats["accepted_by"] ?? stats["accepted"]);
+  const taken = fields(stats["suggestions"]);
   const lines = [
     "# rest_lsp: statistics of this session",
     "",
     ...table([
       ["Requests", number(stats["requests"])],
-      ["Shown", number(stats["shown"])],
-      ["Taken whole", number(accepted?.["whole"])],
-      ["Taken by word", number(accepted?.["word"])],
-      ["Taken by line", number(accepted?.["line"])],
-      ["Taken by typing", number(accepted?.["inferred"])],
-      ["Characters not typed", number(accepted?.["characters"])],
+      ["Shown", number(taken?.["shown"])],
+      ["Taken whole", number(taken?.["accepted_whole"])],
+      ["Taken by word", number(taken?.["accepted_word"])],
+      ["Taken by line", number(taken?.["accepted_line"])],
+      ["Characters not typed", number(taken?.["characters_not_typed"])],
       ["Median wait", number(stats["median_wait_ms"], "ms")],
       ["Tokens", number(stats["tokens"])],
       ["Tokens per pass of the model", number(stats["tokens_per_forward"])],
@@ -84,7 +83,7 @@ export function modelItems(models: readonly Model[]): ModelItem[] {
   return models.map((model) => ({
     label: `${model.current ? "$(check) " : ""}${model.name}`,
     description: [
-      size(model.bytes),
+      typeof model.bytes === "number" ? size(model.bytes) : "",
       model.present ? "on this machine" : "to be fetched",
       model.fits === false ? "too large for this machine" : "",
     ]
@@ -93,6 +92,11 @@ export function modelItems(models: readonly Model[]): ModelItem[] {
     detail: [model.description, model.note ?? ""].filter((part) => part !== "").join(". "),
     model,
   }));
+}
+
+/** What to think of before this model is used, or nothing. */
+export function doubts(model: Model): string {
+  return model.present && model.fits !== false ? "" : (model.note ?? "It must be fetched first.");
 }
 
 /** "491 MB". */

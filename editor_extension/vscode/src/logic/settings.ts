@@ -1,16 +1,18 @@
 // From what the user set in the editor to what the server is told.  What is not set stays out, so that the server's own
 // defaults and `rest-lsp.toml` keep their say.
 
+import type { Switches } from "./phase";
+import type { ServerStatus } from "./protocol";
+
 export const SECTION = "restLsp";
 
 /** Settings that only this extension reads; the server does not know them. */
-export const EDITOR_ONLY = [
+const EDITOR_ONLY: readonly string[] = [
   "restLsp.command",
   "restLsp.enabled",
   "restLsp.disabledLanguages",
   "restLsp.install.package",
-  "restLsp.trace.server",
-] as const;
+];
 
 /** What VS Code says about where a setting was set. */
 export interface Inspected {
@@ -52,4 +54,23 @@ export function nested(keys: readonly string[], inspect: (key: string) => Inspec
 export function withLanguage(languages: readonly string[], language: string, disabled: boolean): string[] {
   const others = languages.filter((other) => other !== language);
   return disabled ? [...others, language].sort() : others;
+}
+
+/** What `rest.toggle` must be told for the server to agree with the settings; null stands for all languages. */
+export function togglesNeeded(switches: Switches, status: ServerStatus): [language: string | null, enabled: boolean][] {
+  const needed: [string | null, boolean][] = [];
+  if (status.enabled !== undefined && status.enabled !== switches.enabled) {
+    needed.push([null, switches.enabled]);
+  }
+  const known = status.disabledLanguages;
+  if (known !== undefined) {
+    const off = switches.disabledLanguages;
+    needed.push(
+      ...off.filter((language) => !known.includes(language)).map((language) => [language, false] as [string, boolean]),
+    );
+    needed.push(
+      ...known.filter((language) => !off.includes(language)).map((language) => [language, true] as [string, boolean]),
+    );
+  }
+  return needed;
 }

@@ -1,0 +1,62 @@
+// Following what changes: settings go to the server as they are set, and the server starts when there is something to do.
+import { Disposable, type ExtensionContext, languages, workspace } from "vscode";
+import { serverSettings, switches } from "./configuration";
+import { DOCUMENTS } from "./documents";
+import { SECTION, togglesNeeded } from "./logic/settings";
+import type { Server } from "./server";
+
+/** An empty window needs no server: it would hold a model in memory for nothing. */
+export function startWhenNeeded(server: Server): Disposable {
+  const isNeeded = () =>
+    workspace.workspaceFolders !== undefined ||
+    workspace.textDocuments.some((document) => languages.match(DOCUMENTS, document) > 0);
+  const start = () => {
+    if (server.phase.kind === "idle" && isNeeded()) {
+      void server.start();
+    }
+  };
+  start();
+  return Disposable.from(workspace.onDidOpenTextDocument(start), workspace.onDidChangeWorkspaceFolders(start));
+}
+
+/** Nothing needs a restart but another program; `show` is called when a setting may change what the status item says. */
+export function followSettings(context: ExtensionContext, server: Server, show: () => void): Disposable {
+  return workspace.onDidChangeConfiguration(async (event) => {
+    if (!event.affectsConfiguration(SECTION)) {
+      return;
+    }
+    show();
+    if (event.affectsConfiguration(`${SECTION}.command`)) {
+      await server.start();
+    } else {
+      await server.configure(serverSettings(context));
+      await tellSwitches(server);
+    }
+  });
+}
+
+/** A workspace that becomes trusted may set what it could not before. */
+export function followTrust(server: Server): Disposable {
+  return workspace.onDidGrantWorkspaceTrust(() => server.start());
+}
+
+/** The settings say what is switched off; a server that has just started does not know it yet. */
+export function followSwitches(server: Server): Disposable {
+  let isTelling = false;
+  return server.onChange(async () => {
+    if (!isTelling) {
+      isTelling = true;
+      await tellSwitches(server).finally(() => {
+        isTelling = false;
+      });
+    }
+  });
+}
+
+async function tellSwitches(server: Server): Promise<void> {
+  if (server.phase.kind === "running") {
+    for (const [language, enabled] of togglesNeeded(switches(), server.phase.status)) {
+      await server.run("rest.toggle", language, enabled);
+    }
+  }
+}
