@@ -7,8 +7,8 @@ import { folderWith, SERVER, scratch } from "./surroundings.ts";
 import { until } from "./waiting.ts";
 import { type Wishes, Workbench } from "./workbench.ts";
 
-/** Programs are looked for nowhere, and no Python knows the tested server. */
-const NOTHING_INSTALLED = { PATH: scratch(), PYTHONPATH: "" };
+/** Programs are looked for nowhere, also not where a login shell would; and no Python knows the tested server. */
+const NOTHING_INSTALLED = { PATH: scratch(), PYTHONPATH: "", VSCODE_CLI: "1" };
 
 describe("the server", () => {
   let workbench: Workbench;

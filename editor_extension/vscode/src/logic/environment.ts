@@ -96,7 +96,7 @@ async function step(how: Installation, program: string, args: readonly string[],
   let complaint = "";
   createInterface({ input: child.stdout }).on("line", (line) => {
     how.log(line);
-    const fetched = /^(?:Collecting|Downloading|Installing collected packages:)\s+(\S+)/.exec(line);
+    const fetched = /^(?:Collecting|Downloading|Installing collected packages:)\s+([\w./-]+)/.exec(line);
     if (fetched?.[1] !== undefined) {
       how.report(`fetching packages (${(fetched[1].split("/").at(-1) ?? "").slice(0, 40)})`);
     }
