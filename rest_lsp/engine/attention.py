@@ -1,7 +1,7 @@
 """Attention of a draft tree over the KV cache, in two forms that a test holds together.
 
-`pathwise` repeats plain decoding's own sums node by node and is bit-exact; `masked` does all nodes in one call, which
-suits accelerators and is equal up to rounding.
+`pathwise` repeats plain decoding's own sums node by node and is bit-exact; `attend_where` does all nodes in one call,
+which suits accelerators and is equal up to rounding.
 """
 
 from __future__ import annotations
@@ -88,35 +88,44 @@ def pathwise(
 def masked(
     queries: Tensor, keys: Tensor, values: Tensor, cache: tuple[Tensor, Tensor], mask: Tensor, past: int, scale: float
 ) -> Tensor:
-    """The same in one call: rows attend to the `past` slots and, through `mask`, to their ancestors in the tree.
+    """The same in one call: rows are written to the slots past, past + 1, ... and look where `mask` lets them.
 
-    Rows are written to the slots past, past + 1, ... in row order.
     mask     [n, past + n], True where a row may look
     """
     cached_keys, cached_values = cache
-    n, group = queries.shape[0], queries.shape[2]
+    n = queries.shape[0]
     cached_keys[:, past : past + n] = keys
     cached_values[:, past : past + n] = values
-    grouped = queries.permute(1, 2, 0, 3)
+    return attend_where(queries, cached_keys[:, : past + n], cached_values[:, : past + n], mask, scale)
+
+
+def attend_where(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """Attention of all rows to all slots in one call.
+
+    queries, result  [n, n_kv_heads, group, head_dim]
+    keys, values     [n_kv_heads, n_slots, head_dim]
+    mask             [n, n_slots], True where a row may look
+    """
+    group = queries.shape[2]
     out = F.scaled_dot_product_attention(
-        grouped,
-        cached_keys[:, None, : past + n].expand(-1, group, -1, -1),
-        cached_values[:, None, : past + n].expand(-1, group, -1, -1),
+        queries.permute(1, 2, 0, 3),
+        keys[:, None].expand(-1, group, -1, -1),
+        values[:, None].expand(-1, group, -1, -1),
         attn_mask=mask,
         scale=scale,
     )
     return out.permute(2, 0, 1, 3)
 
 
-def tree_mask(layout: TreeLayout, past: int) -> Tensor:
-    """`[n, past + n]`: every row sees the past, itself and its ancestors (SpecInfer, arXiv 2305.09781 §4.2)."""
-    n = len(layout.parents)
+def ancestors_of(parents: Sequence[int]) -> Tensor:
+    """`[n, n]`: every row sees itself and its ancestors (SpecInfer, arXiv 2305.09781 §4.2)."""
+    n = len(parents)
     ancestors = torch.zeros(n, n, dtype=torch.bool)
-    for row, parent in enumerate(layout.parents):
+    for row, parent in enumerate(parents):
         if parent != ROOT:
             ancestors[row] = ancestors[parent]
         ancestors[row, row] = True
-    return torch.cat([torch.ones(n, past, dtype=torch.bool), ancestors], dim=1)
+    return ancestors
 
 
 def causal_mask(n: int, past: int) -> Tensor:

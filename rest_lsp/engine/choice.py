@@ -60,6 +60,20 @@ def choose_form(dtype: str) -> WeightForm:
     return forms.get(dtype, "bf16")
 
 
+def free_gpu_bytes() -> int | None:
+    """Memory of the GPU that nobody uses; None without CUDA."""
+    return int(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
+
+
+def require_gpu_room(n_bytes: int, free: int | None) -> None:
+    """Raises `ConfigError` when weights and caches of `n_bytes` do not fit into the `free` bytes of a GPU."""
+    if free is not None and n_bytes > free:
+        raise ConfigError(
+            f"The model needs {n_bytes / 1e9:.1f} GB of GPU memory, and {free / 1e9:.1f} GB are free.",
+            "Choose a smaller model, close what else uses the GPU, or set device.name to cpu.",
+        )
+
+
 def choose_threads(wanted: int) -> Choice:
     """`wanted` 0 takes one thread per physical core, at most 8: decoding is bound by memory, not by arithmetic."""
     if wanted > 0:

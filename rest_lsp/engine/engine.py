@@ -11,14 +11,15 @@ import torch
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter
-from rest_lsp.engine.choice import DTYPES, Choice, Dtype
+from rest_lsp.engine.choice import DTYPES, Choice, Dtype, free_gpu_bytes, require_gpu_room
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.huge_pages import use_huge_pages
 from rest_lsp.engine.int8_model import Int8Model
 from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.model import Model
 from rest_lsp.engine.sampling import Sampling, pick
-from rest_lsp.engine.torch_model import TorchModel
+from rest_lsp.engine.static_model import StaticModel
+from rest_lsp.engine.torch_model import PathwiseModel
 from rest_lsp.engine.verifier import ModelVerifier, PrefillReport
 from rest_lsp.engine.weights import build_decoder
 from rest_lsp.errors import RequestError
@@ -27,6 +28,9 @@ from rest_lsp.models.packed import DecoderConfig, PackedModel
 
 MAX_TREE = 64
 """Nodes of the largest draft tree, REST's own choice (arXiv 2311.08252 §4.1)."""
+
+_GPU_WORKSPACE_BYTES = 512 << 20
+"""What caches, buffers of the graphs and the libraries' workspaces take on a GPU beside the weights."""
 
 GREEDY = Sampling()
 
@@ -141,5 +145,10 @@ def _load(packed: PackedModel, device: Choice, dtype: Choice, threads: int, capa
         return Int8Model(packed, capacity=capacity, threads=threads)
     where = torch.device(device.value)
     number_format: Dtype = dtype.value  # type: ignore[assignment]
+    if where.type == "cuda":
+        n_bytes = sum(tensor.array.nbytes for tensor in packed.tensors.values())
+        require_gpu_room(n_bytes + _GPU_WORKSPACE_BYTES, free_gpu_bytes())
     decoder = build_decoder(packed, device=where, dtype=DTYPES[number_format], n_positions=capacity)
-    return TorchModel(decoder, capacity=capacity, device=where, exact=where.type == "cpu")
+    if where.type == "cpu":
+        return PathwiseModel(decoder, capacity=capacity, device=where)
+    return StaticModel(decoder, capacity=capacity, device=where, graphs=where.type == "cuda")

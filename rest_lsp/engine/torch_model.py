@@ -1,6 +1,6 @@
 """The decoder in torch: floating-point weights on any device.
 
-On a CPU its attention is path-wise, which makes verification bit-exact; elsewhere a tree mask does all rows at once.
+`PathwiseModel` is for CPUs and bit-exact; `static_model` has the one for accelerators.
 """
 
 from __future__ import annotations
@@ -12,10 +12,44 @@ import torch
 from torch import Tensor
 
 from rest_lsp.drafting.tree import DraftTree
-from rest_lsp.engine.attention import TreeLayout, causal_mask, masked, pathwise, tree_mask
+from rest_lsp.engine.attention import TreeLayout, causal_mask, masked, pathwise
 from rest_lsp.engine.decoder import Attend, Decoder
 from rest_lsp.engine.kv_cache import KVCache
-from rest_lsp.models.packed import DecoderConfig
+
+
+class TorchModel:
+    """What both have in common: caches, and the prompt, which goes through the model in one form everywhere."""
+
+    settles = False
+
+    def __init__(self, decoder: Decoder, *, capacity: int, device: torch.device) -> None:
+        self.decoder, self.config = decoder, decoder.config
+        self._capacity, self._device = capacity, device
+
+    @property
+    def n_bytes_per_token(self) -> int:
+        return self.decoder.n_bytes_per_token
+
+    def new_cache(self) -> KVCache:
+        c = self.config
+        shape = (c.n_layers, c.n_kv_heads, self._capacity, c.head_dim)
+        keys = torch.zeros(shape, dtype=self.decoder.dtype, device=self._device)
+        return KVCache(keys, torch.zeros_like(keys), self._capacity)
+
+    def append(self, tokens: Sequence[int], cache: KVCache) -> None:
+        past = cache.length
+        positions = torch.arange(past, past + len(tokens), device=self._device)
+        mask = causal_mask(len(tokens), past).to(self._device)
+        scale = self.decoder.attention_scale
+
+        def attend(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return masked(q, k, v, (cache.keys[index], cache.values[index]), mask, past, scale)
+
+        self.decoder.forward(torch.tensor(tokens, device=self._device), positions, attend)
+
+    def copy_slots(self, source: KVCache, target: KVCache, n: int) -> None:
+        target.keys[:, :, :n] = source.keys[:, :, :n]
+        target.values[:, :, :n] = source.values[:, :, :n]
 
 
 @dataclass(frozen=True)
@@ -27,74 +61,37 @@ class _BranchedPass:
     values: Tensor
 
 
-class TorchModel:
-    """A `Model`; see there.  `exact` chooses path-wise attention, whose rows equal plain decoding bit for bit."""
+class PathwiseModel(TorchModel):
+    """A `Model` whose rows equal plain decoding bit for bit."""
 
-    settles = False
-
-    def __init__(self, decoder: Decoder, *, capacity: int, device: torch.device, exact: bool) -> None:
-        self.decoder, self.config = decoder, decoder.config
-        self._capacity, self._device, self._exact = capacity, device, exact
-        self._branched: _BranchedPass | None = None
-
-    @property
-    def n_bytes_per_token(self) -> int:
-        return self.decoder.n_bytes_per_token
-
-    def new_cache(self) -> KVCache:
-        c: DecoderConfig = self.config
-        shape = (c.n_layers, c.n_kv_heads, self._capacity, c.head_dim)
-        keys = torch.zeros(shape, dtype=self.decoder.dtype, device=self._device)
-        return KVCache(keys, torch.zeros_like(keys), self._capacity)
-
-    def append(self, tokens: Sequence[int], cache: KVCache) -> None:
-        past = cache.length
-        positions = torch.arange(past, past + len(tokens), device=self._device)
-        mask = causal_mask(len(tokens), past)
-        ids = torch.tensor(tokens, device=self._device)
-        self.decoder.forward(ids, positions, self._masked(mask, cache))
+    _branched: _BranchedPass | None = None
 
     def verify(self, lead: Sequence[int], root: int, tree: DraftTree, cache: KVCache) -> Tensor:
         assert not lead, "a prompt's tokens go through another kernel than decoded ones"
-        past, n = cache.length, 1 + len(tree)
-        layout = TreeLayout.of(tree, past)
-        attend = self._pathwise(layout, cache) if self._exact else self._masked(tree_mask(layout, past), cache)
+        layout = TreeLayout.of(tree, cache.length)
+        attend = self._pathwise(layout, cache)
         self._branched = None
         if not layout.is_chain:
-            keys = torch.empty_like(cache.keys[:, :, :n])
+            keys = torch.empty_like(cache.keys[:, :, : 1 + len(tree)])
             self._branched = _BranchedPass(keys, torch.empty_like(keys))
             attend = _remembering(attend, self._branched)
-        tokens = torch.tensor([root, *tree.tokens], device=self._device)
-        positions = torch.tensor(layout.positions, device=self._device)
+        tokens, positions = torch.tensor([root, *tree.tokens]), torch.tensor(layout.positions)
         return self.decoder.logits(self.decoder.forward(tokens, positions, attend))
 
     def keep(self, path: Sequence[int], cache: KVCache) -> None:
         branched, self._branched = self._branched, None
         if branched is None:
             return
-        rows = torch.tensor([0, *(node + 1 for node in path)], device=self._device)
+        rows = torch.tensor([0, *(node + 1 for node in path)])
         slots = slice(cache.length, cache.length + len(rows))
         cache.keys[:, :, slots] = branched.keys[:, :, rows]
         cache.values[:, :, slots] = branched.values[:, :, rows]
-
-    def copy_slots(self, source: KVCache, target: KVCache, n: int) -> None:
-        target.keys[:, :, :n] = source.keys[:, :, :n]
-        target.values[:, :, :n] = source.values[:, :, :n]
 
     def _pathwise(self, layout: TreeLayout, cache: KVCache) -> Attend:
         scale = self.decoder.attention_scale
 
         def attend(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             return pathwise(q, k, v, (cache.keys[index], cache.values[index]), layout, scale)
-
-        return attend
-
-    def _masked(self, mask: Tensor, cache: KVCache) -> Attend:
-        scale, past = self.decoder.attention_scale, cache.length
-        mask = mask.to(self._device)
-
-        def attend(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            return masked(q, k, v, (cache.keys[index], cache.values[index]), mask, past, scale)
 
         return attend
 

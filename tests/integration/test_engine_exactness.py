@@ -16,10 +16,8 @@ from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.engine.decoder import silu_by_rows
 from rest_lsp.engine.engine import Engine
 from rest_lsp.engine.kv_cache import KVCache
-from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.sampling import Sampling
-from rest_lsp.engine.torch_model import TorchModel
-from rest_lsp.engine.verifier import MAX_LEAD, ModelVerifier
+from rest_lsp.engine.verifier import MAX_LEAD
 from tests.engines import CPU_DTYPES, RandomDrafter, load_tiny, random_tree, run, tiny_engine
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -138,43 +136,6 @@ def slots(cache: KVCache) -> list[list[float]]:
     """The valid keys and values of each position, bit for bit."""
     by_position = [t.transpose(0, t.shape.index(cache.capacity)) for t in (cache.keys, cache.values)]
     return [[x for t in by_position for x in t[slot].flatten().tolist()] for slot in range(cache.length)]
-
-
-def test_masked_attention_agrees_with_pathwise(tmp_path: Path) -> None:
-    engine = tiny_engine(tmp_path, "fp32")
-    exact = engine.verifier
-    masked = with_masks(engine)
-    draw = random.Random(5)
-    for verifier in (exact, masked):
-        verifier.prefill(PROMPT[:-1], CancelToken())
-    for _ in range(12):
-        tree = random_tree(draw, 448)
-        a, b = (verifier.verify(PROMPT[-1], tree) for verifier in (exact, masked))
-        assert torch.allclose(a, b, atol=1e-4, rtol=1e-4)
-        deepest = max(range(len(tree)), key=lambda node: tree.depths[node], default=ROOT)
-        for verifier in (exact, masked):
-            verifier.keep(tree.path_to(deepest))
-            assert verifier.length == len(PROMPT) + len(tree.path_to(deepest))
-        a, b = (verifier.verify(3, EMPTY_TREE) for verifier in (exact, masked))
-        assert torch.allclose(a, b, atol=1e-4, rtol=1e-4)
-        for verifier in (exact, masked):
-            verifier.cache.roll_back(len(PROMPT) - 1)
-
-
-def test_masked_verification_decodes_the_same_text_in_fp32(tmp_path: Path) -> None:
-    plain = run(tiny_engine(tmp_path, "fp32"), PROMPT, NoDrafter())
-    engine = load_tiny(tmp_path / "fp32", "fp32")
-    engine._verifier = with_masks(engine)
-    for seed in range(4):
-        assert run(engine, PROMPT, RandomDrafter(seed, 448, plain, len(PROMPT))) == plain
-
-
-def with_masks(engine: Engine) -> ModelVerifier:
-    """The engine's decoder with the attention of accelerators."""
-    model = engine.verifier.model
-    assert isinstance(model, TorchModel)
-    masked = TorchModel(model.decoder, capacity=256, device=torch.device("cpu"), exact=False)
-    return ModelVerifier(masked, KVPool(masked))
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 37, 96])
