@@ -113,6 +113,42 @@ def peers(
 
 
 @app.command()
+@takes_options("model", "device")
+def humaneval(
+    *,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=164, help="Only so many of the 164 problems, at even distances.")
+    ] = None,
+    stores: Annotated[
+        str, typer.Option(help="Sizes of the stores in millions of tokens, with commas.", metavar="SIZES")
+    ] = "1,3,10,30",
+    samplings: Annotated[
+        str, typer.Option("--sampling", help="greedy, nucleus (T 0.8, p 0.95), or both with a comma.", metavar="NAMES")
+    ] = "greedy,nucleus",
+    nodes: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Draft this many tokens per pass. Default: measured costs decide.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw how it scales to this file.", metavar="OUT.png")] = None,
+    overrides: Overrides,
+) -> None:
+    """Repeat the experiment of REST's paper: HumanEval, plain and with drafts from library code, and pass@1 of both.
+
+    The stores are made of the standard library, installed packages and pinned projects; they are kept in the cache
+    folder. Generated programs run in processes with limits and without network.
+
+        rest-lsp bench humaneval --limit 20 --stores 1,10 --nodes 64
+    """
+    from rest_lsp.bench.humaneval import HumanEvalOptions, run_humaneval
+
+    options = HumanEvalOptions(
+        limit=limit, stores=stores, samplings=samplings, nodes=nodes, json=json, plot=plot, overrides=overrides
+    )
+    if not run_humaneval(options):
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo() -> None:
     """Complete code of this very repository, without and with drafts, and show each completion.
 

@@ -81,10 +81,6 @@ def find_rivals(setup: Setup, settings: Settings, wanted: str) -> list[Rival]:
 
 def in_our_engine(setup: Setup, settings: Settings) -> Iterator[EngineRival]:
     """Plain, ours, and the published rules, all on the same repository and document."""
-    budget = choose_budget(settings, setup.engine)
-    drafting = Drafting(
-        settings.drafting, setup.model.tokenizer, setup.datastore, budget, new_experience(settings.drafting)
-    )
 
     def sources(task: Task, *, with_document: bool) -> Sequence[DraftSource]:
         path, prompt = task.request.path or "", task.prompt
@@ -96,7 +92,7 @@ def in_our_engine(setup: Setup, settings: Settings) -> Iterator[EngineRival]:
         return [repository, document] if with_document else [repository]
 
     yield EngineRival(OURS_PLAIN, "no drafts", setup, lambda _task: NoDrafter())
-    yield EngineRival(OURS, _budget_in_words(settings), setup, lambda task: drafting(task.request, task.prompt))
+    yield EngineRival(OURS, _budget_in_words(settings), setup, our_drafter(setup, settings))
     yield EngineRival(
         "REST", "longest match in the repository, 64 nodes", setup,
         lambda task: LongestMatchRule(sources(task, with_document=False), nodes=64),
@@ -110,6 +106,19 @@ def in_our_engine(setup: Setup, settings: Settings) -> Iterator[EngineRival]:
         "SuffixDecoding", "factor 1, path probability .1", setup,
         lambda task: SuffixRule(sources(task, with_document=True)),
     )  # fmt: skip
+
+
+def our_drafter(setup: Setup, settings: Settings) -> Callable[[Task], Drafter]:
+    """Ours for each task, as completions get it, but without history."""
+    options = settings.drafting
+    budget = choose_budget(settings, setup.engine)
+    drafting = Drafting(options, setup.model.tokenizer, setup.datastore, budget, new_experience(options))
+
+    def drafter_of(task: Task) -> Drafter:
+        drafting.forget()
+        return drafting(task.request, task.prompt)
+
+    return drafter_of
 
 
 def original_file(settings: Settings) -> Path:

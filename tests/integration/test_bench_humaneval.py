@@ -1,0 +1,144 @@
+"""`rest-lsp bench humaneval`: the experiment with a tiny model, the sandbox, what stays out of stores, the rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from rest_lsp.bench import humaneval_sandbox, humaneval_store
+from rest_lsp.bench.cli import app
+from rest_lsp.bench.humaneval import parse_samplings, parse_sizes
+from rest_lsp.bench.humaneval_problems import ContinuationRules, read_problems, solution_text, task_of
+from rest_lsp.bench.humaneval_sandbox import passes
+from rest_lsp.bench.humaneval_store import LibraryFile, fill
+from rest_lsp.completion.request import StopReason
+from rest_lsp.engine.choice import choose_form
+from rest_lsp.errors import RestLspError
+from rest_lsp.models.convert import convert
+from rest_lsp.tokenizer import Tokenizer
+from tests.engines import SIZES
+from tests.fakes_models import RandomSource, tiny_config, write_tokenizer
+
+PROBLEMS = read_problems()
+CODE = "def total(values):\n    result = 0\n    for value in values:\n        result += value\n    return result\n"
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> Tokenizer:
+    return Tokenizer.from_file(write_tokenizer(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("humaneval")
+    source = RandomSource(tiny_config(**{**SIZES, "max_context": 2048}))
+    convert(source, folder / "model", form=choose_form("fp32"), name="tiny")
+    libraries = folder / "libraries"
+    libraries.mkdir()
+    for number in range(40):
+        (libraries / f"part_{number:02}.py").write_text(CODE.replace("total", f"total_{number}") * 9, encoding="utf-8")
+    command = ["humaneval", "--limit", "2", "--stores", "0.001,0.003", "--nodes", "6"]
+    command += ["--json", str(folder / "out.json"), "--plot", str(folder / "out.png"), "--model", str(folder / "model")]
+    command += ["--model-cache-dir", str(folder / "cache"), "--device", "cpu", "--device-dtype", "fp32"]
+    found = [LibraryFile(path, path.name) for path in sorted(libraries.iterdir())]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(humaneval_store, "library_files", lambda _cache_dir: found)
+        result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "are those of plain decoding" in result.output
+    assert "REST, 27 GB" in result.output
+    assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
+    written: dict[str, Any] = json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    return written
+
+
+def test_each_store_is_measured_greedy_and_sampled_and_changes_no_token(report: dict[str, Any]) -> None:
+    rows = [(row["sampling"], row["store"], row["texts"], row["differing_tokens"]) for row in report["rows"]]
+    stores = ("plain", "0.001M", "0.003M")
+    assert rows == [(sampling, store, 2, 0) for sampling in ("greedy", "nucleus") for store in stores]
+    assert 0 < report["stores"]["0.001M"] < report["stores"]["0.003M"]
+    for sampling in ("greedy", "nucleus"):
+        assert len({row["pass_at_1"] for row in report["rows"] if row["sampling"] == sampling}) == 1
+    drafted = [text for text in report["texts"] if text["store"] != "plain"]
+    assert sum(text["drafted"] for text in drafted) > 0
+    plain = [text for text in report["texts"] if text["store"] == "plain"]
+    assert all(text["forwards"] == text["tokens"] for text in plain)
+
+
+@pytest.mark.parametrize("problem", [PROBLEMS[0], PROBLEMS[38], PROBLEMS[163]], ids=lambda problem: problem.id)
+def test_solutions_pass_and_others_do_not(problem: Any) -> None:
+    assert passes(problem.program("\n" + problem.solution))
+    assert not passes(problem.program("\n    return None\n"))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import socket\nsocket.socket()",
+        "import os\nos.system('true')",
+        "import subprocess\nsubprocess.run(['true'])",
+        "data = 'x' * 2**31",
+        "raise SystemExit(0)",
+        "with open('file', 'w') as file:\n    file.write('x')",
+        "def broken(:",
+    ],
+)
+def test_what_a_program_must_not_do_is_refused(program: str) -> None:
+    assert not passes(program)
+    assert passes("import math, re, typing\nassert math.sqrt(4) == 2")
+
+
+def test_a_program_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(humaneval_sandbox, "WALL_SECONDS", 1)
+    assert not passes("while True: pass")
+
+
+def test_files_that_know_an_answer_stay_out(tmp_path: Path) -> None:
+    telling = set[str]().union(*(problem.telling_lines for problem in PROBLEMS))
+    texts = {
+        "clean.py": CODE,
+        "prompt.py": PROBLEMS[0].prompt + "\n    pass\n",
+        "answer.py": PROBLEMS[2].solution + CODE,
+    }
+    texts["answer.py"] = "def f(numbers, threshold):\n" + PROBLEMS[0].solution
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    fill(tmp_path / "store", 10**6, [LibraryFile(tmp_path / name, f"x/{name}") for name in texts], telling)
+    assert [path.name for path in (tmp_path / "store").rglob("*.py")] == ["clean.py"]
+
+
+def test_a_store_ends_when_it_is_full(tmp_path: Path) -> None:
+    files = []
+    for number in range(9):
+        (tmp_path / f"{number}.py").write_text(CODE, encoding="utf-8")
+        files.append(LibraryFile(tmp_path / f"{number}.py", f"{number}.py"))
+    fill(tmp_path / "store", 3 * len(CODE), files, set())
+    assert len(list((tmp_path / "store").iterdir())) == 3
+
+
+def test_a_text_ends_where_something_new_begins(tokenizer: Tokenizer) -> None:
+    rules = ContinuationRules(tokenizer)
+    body = "\n    return self.value\n"
+    reasons = [rules.feed(token) for token in tokenizer.encode(body + "\ndef add(self")]
+    assert StopReason.BLOCK in reasons
+    assert rules.text == body
+    assert solution_text(tokenizer.encode(body + "# open"), tokenizer) == body[:-1]
+    looping = [ContinuationRules(tokenizer).feed(token) for token in tokenizer.encode("self." * 40)]
+    assert looping[-1] is not StopReason.BLOCK
+
+
+def test_problems_are_taken_at_even_distances_and_continued_plainly(tokenizer: Tokenizer) -> None:
+    assert len(PROBLEMS) == 164
+    assert [problem.id for problem in read_problems(4)] == [f"HumanEval/{number}" for number in (0, 41, 82, 123)]
+    task = task_of(PROBLEMS[0], tokenizer)
+    assert tokenizer.decode(task.ids) == PROBLEMS[0].prompt
+
+
+@pytest.mark.parametrize(("parse", "text"), [(parse_sizes, "1,x"), (parse_sizes, "0"), (parse_samplings, "beam")])
+def test_what_makes_no_sense_is_told(parse: Any, text: str) -> None:
+    with pytest.raises(RestLspError, match=text.replace("0", "'0'")):
+        parse(text)
