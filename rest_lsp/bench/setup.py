@@ -72,17 +72,19 @@ def bench_settings(workspace: Path | None, overrides: Mapping[str, object], *, n
 
 
 @contextmanager
-def open_setup(root: Path, settings: Settings, loaded: LoadedModel | None = None) -> Iterator[Setup]:
+def open_setup(
+    root: Path, settings: Settings, loaded: LoadedModel | None = None, *, warm: bool = False
+) -> Iterator[Setup]:
     """Load, index, and in the end close.  Raises ModelError, DatastoreError or ConfigError, each with a remedy.
 
-    `loaded` is the model of an earlier setup with the same settings.
+    `loaded` is the model of an earlier setup with the same settings; `warm` keeps what requests teach the next ones.
     """
     with progress_bars() as progress:
         model = loaded or load_model(settings, progress)
         datastore = open_datastore(settings, root, model.tokenizer_path)
         try:
             datastore.refresh(lambda event: progress(ProgressEvent(event.stage, event.done, event.total, "files")))
-            setup = wire(settings, model, datastore, progress)
+            setup = wire(settings, model, datastore, progress, warm=warm)
         except BaseException:
             datastore.close()
             raise
@@ -92,7 +94,7 @@ def open_setup(root: Path, settings: Settings, loaded: LoadedModel | None = None
         datastore.close()
 
 
-def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress: Progress) -> Setup:
+def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress: Progress, *, warm: bool) -> Setup:
     """Both services share the model and take the same way; only the drafter differs."""
     budget = choose_budget(settings, model.engine, progress)
     undrafted = settings.model_copy(update={"drafting": settings.drafting.model_copy(update={"enabled": False})})
@@ -100,13 +102,16 @@ def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress:
     complete: dict[Mode, Complete] = {}
     for mode, options in chosen.items():
         drafting = Drafting(options.drafting, model.tokenizer, datastore, budget, new_experience(options.drafting))
-        complete[mode] = from_nothing(build_service(options, model, drafting), model.engine, drafting)
+        service = build_service(options, model, drafting, recent=drafting.recent if warm else None)
+        complete[mode] = from_nothing(service, model.engine, drafting, warm=warm)
     curve = cost_curve(known_step_cost(settings, model.engine, progress))
     return Setup(model, datastore, curve, complete)
 
 
-def from_nothing(service: CompletionService, engine: Engine, drafting: Drafting) -> Complete:
-    """`service.complete` with an empty KV cache and no history, on a document that is open and therefore encoded.
+def from_nothing(service: CompletionService, engine: Engine, drafting: Drafting, *, warm: bool) -> Complete:
+    """`service.complete` with an empty KV cache, on a document that is open and therefore encoded.
+
+    There is no history either, unless `warm`.
 
     When a request is repeated, the prompt stays in the cache: it was read by the same routine, and only decoding is
     measured again.
@@ -118,7 +123,8 @@ def from_nothing(service: CompletionService, engine: Engine, drafting: Drafting)
         if request is not last:
             engine.forget()
             drafting.encoder.encode(request.text)
-        drafting.forget()
+        if not warm:
+            drafting.forget()
         last = request
         return service.complete(request, CancelToken())
 

@@ -266,6 +266,23 @@ def test_several_projects_are_measured_with_one_model_and_told_apart(
     assert found["summary"]["cases"] == 6
 
 
+def test_history_is_kept_when_asked_for(model: Path, workspace: Path, tmp_path: Path) -> None:
+    """The same hole twice: with history, the second time is drafted from the first."""
+    (case,) = make_cases(workspace, seed=5, per_kind=1, kinds=["body"])
+    write_cases(tmp_path / "cases.jsonl", [replace(case, id="first"), replace(case, id="second")])
+    command = ["decode", "--workspace", str(workspace), "--cases", str(tmp_path / "cases.jsonl"), "--nodes", "16"]
+    forwards = {}
+    for history in ([], ["--warm"]):
+        out = ["--json", str(tmp_path / "report.json"), *flags(model, tmp_path / "cache")]
+        result = CliRunner().invoke(app, [*command, *history, *out], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        found = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+        assert found["warm"] == bool(history)
+        forwards[found["warm"]] = [row["forwards"] for row in found["cases"] if row["mode"] == "rest"]
+    assert forwards[False][0] == forwards[False][1]
+    assert forwards[True][1] < forwards[False][1]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [(["--projects", "nowhere"], "no project"), (["--projects", "all", "--workspace", "."], "neither")],
