@@ -55,10 +55,17 @@ def check_torch(settings: Settings) -> Check:
 
 def check_processor() -> Check:
     """Tests the int8 kernel against exact arithmetic instead of trusting a list of processors."""
-    from rest_lsp.engine.kernels.check import product_is_exact
+    from rest_lsp.engine.kernels.check import product_is_exact, thread_pool
 
     fast = [flag for flag in _INT8_FLAGS if flag in _processor_flags()]
     speed = f"vector instructions: {', '.join(fast)}" if fast else "no wide vector instructions were found"
+    if thread_pool() == "workqueue":
+        return Check(
+            "processor",
+            "warn",
+            f"{speed}; no OpenMP library was found, and without it each forward pass takes some 10 ms longer.",
+            "Install it: libgomp1 on Debian and Ubuntu, libgomp on Fedora, libomp on macOS.",
+        )
     if product_is_exact(n_in=896):
         return Check("processor", "ok", f"{speed}; the int8 kernel agrees with exact arithmetic.")
     return Check(

@@ -38,6 +38,13 @@ def test_sums_are_exact_without_wide_vector_instructions(tmp_path: Path, variabl
     assert done.stdout.strip() == "True"
 
 
+def test_a_missing_thread_library_is_noticed() -> None:
+    probe = "from rest_lsp.engine.kernels.check import thread_pool; print(thread_pool())"
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": "workqueue"}
+    done = subprocess.run([sys.executable, "-c", probe], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "workqueue"
+
+
 def test_larger_activations_would_overflow() -> None:
     n_in = 896
     weights = np.full((2, n_in), 127)

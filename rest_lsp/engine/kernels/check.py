@@ -1,12 +1,14 @@
-"""Does the compiled product add exactly on this processor?  Found out, not looked up in a list of processors."""
+"""Does the compiled product add exactly on this processor, and who runs its threads?  Found out, not looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
+from rest_lsp.engine.kernels.phases import round_rows
 from rest_lsp.engine.kernels.product import interleave, interleaved_shape, largest_activation, multiply
 
 _N_OUT, _ROW_COUNTS = 70, range(1, 14)
@@ -35,6 +37,13 @@ def product(rows: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> npt.
     nothing = np.zeros(n_padded, np.float32)
     multiply(x, ones, len(rows), laid_out, ones, nothing, out, np.float32(1), False, 0, 1)
     return out[:, : len(weights)]
+
+
+def thread_pool() -> str:
+    """Which library runs parallel loops: omp, tbb, or the slow workqueue that numba brings for want of them."""
+    scales = np.zeros(1, np.float32)
+    round_rows(np.zeros((1, 16), np.float32), 1, np.float32(1), np.zeros((1, 16), np.int16), scales, 1)
+    return str(numba.threading_layer())  # type: ignore[attr-defined]
 
 
 def _worst(limit: int, n: int, n_in: int) -> Iterator[npt.NDArray[np.int64]]:
