@@ -6,22 +6,23 @@ import json
 import logging
 import os
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rest_lsp.assembly_drafting import Drafting
+from rest_lsp.assembly_experience import keep_experience, kept_experience
 from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.service import CompletionService
-from rest_lsp.config import CompletionOptions, DraftingOptions, Settings
+from rest_lsp.config import CompletionOptions, Settings
 from rest_lsp.datastore.datastore import Datastore
-from rest_lsp.drafting.calibration import Calibration
 from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
+from rest_lsp.drafting.deleted import DeletedText
 from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.drafting.recent import RecentCompletions
-from rest_lsp.drafting.successors import SuccessorTable
-from rest_lsp.drafting.tree_drafter import Experience
 from rest_lsp.engine.choice import choose_device, choose_dtype, choose_form, choose_threads
 from rest_lsp.engine.engine import MAX_TREE, Engine
 from rest_lsp.engine.sampling import Sampling
@@ -52,7 +53,8 @@ class LoadedModel:
 class Session:
     """A loaded model and the datastore of one workspace, ready to complete.
 
-    `tokenizer` encodes open documents, for the datastore and so that the next request finds them encoded.
+    `tokenizer` encodes open documents, for the datastore and so that the next request finds them encoded; `deleted` is
+    told what edits remove; `keep` writes down what was learnt.
     """
 
     service: CompletionService
@@ -60,12 +62,15 @@ class Session:
     datastore: Datastore | None
     stats: StatsLog
     tokenizer: DocumentEncoder
+    deleted: DeletedText
+    keep: Callable[[], None]
 
     def status(self) -> dict[str, Any]:
         """Plain data about what runs, for people."""
         return {**asdict(self.model.engine.info), "reasons": self.model.reasons}
 
     def close(self) -> None:
+        self.keep()
         if self.datastore is not None:
             self.datastore.close()
 
@@ -81,9 +86,11 @@ def open_session(settings: Settings, workspace: Path | None, progress: Progress 
     try:
         stats = StatsLog()
         budget = choose_budget(settings, model.engine, progress)
-        drafting = Drafting(settings.drafting, model.tokenizer, datastore, budget, new_experience(settings.drafting))
+        experience = kept_experience(settings, workspace, model.engine.info.model)
+        drafting = Drafting(settings.drafting, model.tokenizer, datastore, budget, experience)
         service = build_service(settings, model, drafting, stats, drafting.recent)
-        return Session(service, model, datastore, stats, drafting.encoder)
+        keep = partial(keep_experience, experience, settings, workspace, model.engine.info.model)
+        return Session(service, model, datastore, stats, drafting.encoder, drafting.deleted, keep)
     except BaseException:
         if datastore is not None:
             datastore.close()
@@ -157,15 +164,6 @@ def build_service(
         line_of=drafting.line_of,
         stats=stats or StatsLog(),
         recent=recent,
-    )
-
-
-def new_experience(options: DraftingOptions) -> Experience:
-    """What drafters are allowed to learn."""
-    return Experience(
-        calibration=Calibration() if options.use_calibration else None,
-        successors=SuccessorTable() if options.use_successors else None,
-        cools_down=options.use_trust,
     )
 
 

@@ -46,8 +46,11 @@ def decode(
     nodes: Annotated[
         int | None, typer.Option(min=1, max=64, help="Draft this many tokens per pass. Default: measured costs decide.")
     ] = None,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Switch each source and idea off alone, at 64 and at the chosen nodes.")
+    ] = False,
     warm: Annotated[
-        bool, typer.Option("--warm", help="Let holes draft from, and learn from, those before them.")
+        bool, typer.Option("--warm", help="Keep what earlier holes taught; else each begins anew.")
     ] = False,
     json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the report to this file.", metavar="OUT.png")] = None,
@@ -63,12 +66,14 @@ def decode(
         rest-lsp bench decode --workspace . --kinds block,body --nodes 16
 
         rest-lsp bench decode --projects all --per-kind 12
+
+        rest-lsp bench decode --ablate --kinds block,body
     """
     from rest_lsp.bench.session import Options, run_decode
 
     options = Options(
         workspace=workspace, cases=cases, projects=projects, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit,
-        repeat=repeat, nodes=nodes, warm=warm, json=json, plot=plot, overrides=overrides,
+        repeat=repeat, nodes=nodes, ablate=ablate, warm=warm, json=json, plot=plot, overrides=overrides,
     )  # fmt: skip
     if not run_decode(options):
         raise typer.Exit(1)
@@ -149,6 +154,27 @@ def humaneval(
     )
     if not run_humaneval(options):
         raise typer.Exit(1)
+
+
+@app.command()
+@takes_options("model", "device")
+def calibrate(
+    *,
+    per_kind: Annotated[int, typer.Option(min=1, help="Holes of each kind to choose in each project.")] = 8,
+    seed: Annotated[int, typer.Option(help="Another seed chooses other holes.")] = 1,
+    output: Annotated[Path | None, typer.Option(help="Write the fitted weights to this file.", metavar="OUT")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw promised against kept chances.", metavar="OUT.png")] = None,
+    overrides: Overrides,
+) -> None:
+    """Fit the confidence in drafts to what the model writes in some pinned projects, and test it on others.
+
+    Prints the loss on the held-out projects, and how often guesses of each promised chance came true.
+
+        rest-lsp bench calibrate --output rest_lsp/drafting/prior.json --plot reliability.png
+    """
+    from rest_lsp.bench.calibrate import CalibrateOptions, run_calibrate
+
+    run_calibrate(CalibrateOptions(per_kind=per_kind, seed=seed, output=output, plot=plot, overrides=overrides))
 
 
 @app.command()

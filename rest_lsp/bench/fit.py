@@ -13,8 +13,8 @@ Array = NDArray[np.float64]
 RIDGE = 1.0
 """Strength of the pull towards zero: a weight that few rows speak for stays small."""
 
-STEPS = 40
-CONVERGED = 1e-8
+STEPS = 60
+CONVERGED = 1e-9
 _TINY = 1e-12
 
 
@@ -33,15 +33,24 @@ def fit_logistic(rows: Array, hits: Array, start: Array, *, ridge: float = RIDGE
     """
     weights, pull = start.copy(), np.full(rows.shape[1], ridge)
     pull[0] = 1e-6
+    loss = _penalised(rows, hits, weights, start, pull)
     for _ in range(STEPS):
         chances = sigmoid(rows @ weights)
         gradient = rows.T @ (hits - chances) - pull * (weights - start)
         curvature = (rows * (chances * (1 - chances))[:, None]).T @ rows + np.diag(pull)
         step = np.linalg.solve(curvature, gradient)
-        weights = weights + step
-        if float(np.abs(step).max()) < CONVERGED:
+        while (following := _penalised(rows, hits, weights + step, start, pull)) > loss and np.abs(
+            step
+        ).max() > CONVERGED:
+            step = step / 2  # Far from the optimum a whole step goes too far.
+        weights, gained, loss = weights + step, loss - following, following
+        if gained < CONVERGED:
             break
     return weights
+
+
+def _penalised(rows: Array, hits: Array, weights: Array, start: Array, pull: Array) -> float:
+    return len(hits) * log_loss(sigmoid(rows @ weights), hits) + float(pull @ (weights - start) ** 2) / 2
 
 
 def sigmoid(log_odds: Array) -> Array:

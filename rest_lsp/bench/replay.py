@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rest_lsp.drafting.confidence import Evidence
 from rest_lsp.drafting.expansion import Successors, candidates, flatten
 from rest_lsp.drafting.source import DraftSource, Proposal
+from rest_lsp.drafting.successors import SuccessorTable
 
 DEPTH = 8
 
@@ -27,13 +28,22 @@ class Guess(NamedTuple):
 
 
 def replay(
-    sources: Sequence[DraftSource], context: Sequence[int], written: Sequence[int], *, depth: int = DEPTH
+    sources: Sequence[DraftSource],
+    context: Sequence[int],
+    written: Sequence[int],
+    successors: SuccessorTable | None = None,
+    *,
+    depth: int = DEPTH,
 ) -> Iterator[Guess]:
-    """Every guess at every place of what was `written` behind `context`."""
-    for index in range(len(written)):
+    """Every guess at every place of what was `written` behind `context`; `successors` learn it as they would have."""
+    following = successors.of if successors else None
+    for index, token in enumerate(written):
         known = [*context, *written[:index]]
+        last = known[-1] if known else -1
         proposals = [source.propose(known, depth) for source in sources]
-        yield from guesses(proposals, known[-1] if known else -1, written[index : index + depth])
+        yield from guesses(proposals, last, written[index : index + depth], following)
+        if successors:
+            successors.remember(last, [token])
 
 
 def guesses(

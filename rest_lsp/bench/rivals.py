@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rest_lsp.assembly import choose_budget, new_experience
+from rest_lsp.assembly import choose_budget
 from rest_lsp.assembly_drafting import Drafting
+from rest_lsp.assembly_experience import new_experience
 from rest_lsp.bench import rival_transformers
 from rest_lsp.bench.direct import Decoded, Task, decode_task
 from rest_lsp.bench.rival_llama_cpp import LlamaCpp

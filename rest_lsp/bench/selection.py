@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -30,17 +30,25 @@ class Selection:
 
 
 def select_projects(
-    names: str, *, kinds: str, per_kind: int, seed: int, limit: int | None, cache_dir: Path
+    names: str,
+    *,
+    kinds: str,
+    per_kind: int,
+    seed: int,
+    limit: int | None,
+    cache_dir: Path,
+    among: Mapping[str, Distribution] | None = None,
 ) -> list[Selection]:
-    """Holes in each of the pinned projects `names` (with commas, or "all"), at most `limit` in each.
+    """Holes in each of the pinned projects `names` (with commas, or "all"), at most `limit` in each; `among` which they are.
 
     Raises CaseError or CorpusError.
     """
-    wanted = list(PROJECTS) if names.strip() == "all" else [name.strip() for name in names.split(",")]
+    known = PROJECTS if among is None else among
+    wanted = list(known) if names.strip() == "all" else [name.strip() for name in names.split(",")]
     for name in wanted:
-        if name not in PROJECTS:
-            raise CaseError(f"There is no project {name!r}.", f"Choose among {', '.join(PROJECTS)} with --projects.")
-    return [_of_project(PROJECTS[name], kinds, per_kind, seed, limit, cache_dir) for name in wanted]
+        if name not in known:
+            raise CaseError(f"There is no project {name!r}.", f"Choose among {', '.join(known)} with --projects.")
+    return [_of_project(known[name], kinds, per_kind, seed, limit, cache_dir) for name in wanted]
 
 
 def _of_project(

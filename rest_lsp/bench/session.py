@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rest_lsp.assembly import LoadedModel
+from rest_lsp.bench.ablation import VARIANTS, Results, ablate, print_ablation, write_ablation
 from rest_lsp.bench.cases import CaseError
 from rest_lsp.bench.decode import measure, measure_hole
 from rest_lsp.bench.floor import FloorProbe
@@ -22,6 +24,8 @@ from rest_lsp.bench.setup import Setup, bench_settings, open_setup
 from rest_lsp.bench.summary import report_json, write_report
 from rest_lsp.bench.table import print_report
 from rest_lsp.config import Settings
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Options:
     limit: int | None = None
     repeat: int = 1
     nodes: int | None = None
+    ablate: bool = False
     warm: bool = False
     json: Path | None = None
     plot: Path | None = None
@@ -47,8 +52,14 @@ def run_decode(options: Options) -> bool:
     """Measure, print, and write what was asked for.  True when both modes gave the same tokens everywhere."""
     if options.plot:
         check_plotting()
+    if options.warm and options.repeat > 1:
+        raise CaseError(
+            "A hole that is repeated would be drafted from its own answer.", "Leave out --repeat or --warm."
+        )
     settings = bench_settings(options.workspace, options.overrides, nodes=options.nodes)
     selections = selections_of(options, settings)
+    if options.ablate:
+        return run_ablation(selections, settings, options)
     pairs, setting = measure_all(selections, settings, options)
     print_report(Console(), setting, pairs)
     if options.json:
@@ -87,6 +98,23 @@ def measure_all(selections: Sequence[Selection], settings: Settings, options: Op
             pairs.extend(replace(pair, project=selection.name) for pair in shown)
             setting = describe(setup, selections, options, floor)
     return pairs, setting
+
+
+def run_ablation(selections: Sequence[Selection], settings: Settings, options: Options) -> bool:
+    """Every hole with each source and idea switched off alone; True when all gave the tokens of plain decoding."""
+    results: Results = {variant: [] for variant in VARIANTS}
+    model: LoadedModel | None = None
+    for selection in selections:
+        with open_setup(selection.workspace, settings, model) as setup:
+            model = setup.model
+            measured = ablate(setup, settings, selection.holes, warm=options.warm)
+            for found in tracked(measured, selection, Console(stderr=True), "one thing off at a time"):
+                for variant, pair in found.items():
+                    results[variant].append(pair)
+    print_ablation(Console(), results)
+    if options.json:
+        write_ablation(options.json, results)
+    return not any(pair.mismatch for pairs in results.values() for pair in pairs)
 
 
 def floor_probe(setup: Setup) -> FloorProbe:
@@ -130,11 +158,13 @@ def workload_of(selections: Sequence[Selection]) -> str:
     return f"{sum(len(selection.holes) for selection in selections)} holes in {names}, seed {selections[0].seed}"
 
 
-def tracked(pairs: Iterable[Pair], selection: Selection, console: Console) -> Iterator[Pair]:
-    """The same pairs, with a bar on the terminal."""
+def tracked(
+    results: Iterable[Item], selection: Selection, console: Console, what: str = "plain and drafted"
+) -> Iterator[Item]:
+    """The same results, with a bar on the terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"{selection.name}, plain and drafted", total=len(selection.holes))
-        for pair in pairs:
+        task = progress.add_task(f"{selection.name}, {what}", total=len(selection.holes))
+        for result in results:
             progress.advance(task)
-            yield pair
+            yield result

@@ -13,9 +13,9 @@ from rest_lsp.assembly import (
     choose_budget,
     known_step_cost,
     load_model,
-    new_experience,
 )
 from rest_lsp.assembly_drafting import Drafting
+from rest_lsp.assembly_experience import new_experience
 from rest_lsp.bench.decode import Complete
 from rest_lsp.bench.results import CostPoint, Mode
 from rest_lsp.cancellation import CancelToken
@@ -96,20 +96,29 @@ def open_setup(
 
 def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress: Progress, *, warm: bool) -> Setup:
     """Both services share the model and take the same way; only the drafter differs."""
-    budget = choose_budget(settings, model.engine, progress)
-    undrafted = settings.model_copy(update={"drafting": settings.drafting.model_copy(update={"enabled": False})})
-    chosen: dict[Mode, Settings] = {"plain": undrafted, "rest": settings}
-    complete: dict[Mode, Complete] = {}
-    for mode, options in chosen.items():
-        drafting = Drafting(options.drafting, model.tokenizer, datastore, budget, new_experience(options.drafting))
-        service = build_service(options, model, drafting, recent=drafting.recent if warm else None)
-        complete[mode] = from_nothing(service, model.engine, drafting, warm=warm)
     curve = cost_curve(known_step_cost(settings, model.engine, progress))
-    return Setup(model, datastore, curve, complete)
+    undrafted = settings.model_copy(update={"drafting": settings.drafting.model_copy(update={"enabled": False})})
+    complete: dict[Mode, Complete] = {}
+    setup = Setup(model, datastore, curve, complete)
+    complete["plain"] = drafted(setup, undrafted)
+    complete["rest"] = drafted(setup, settings, warm=warm)
+    return setup
 
 
-def from_nothing(service: CompletionService, engine: Engine, drafting: Drafting, *, warm: bool) -> Complete:
-    """`service.complete` with an empty KV cache, on a document that is open and therefore encoded.
+def drafted(setup: Setup, settings: Settings, *, warm: bool = False, empties: bool = True) -> Complete:
+    """A service of its own on the same model and index.
+
+    Unless it `empties` the KV cache, a prompt that another service has read stays there: only decoding is measured.
+    """
+    model, options = setup.model, settings.drafting
+    budget = choose_budget(settings, model.engine)
+    drafting = Drafting(options, model.tokenizer, setup.datastore, budget, new_experience(options))
+    service = build_service(settings, model, drafting, recent=drafting.recent if warm else None)
+    return from_nothing(service, model.engine if empties else None, drafting, warm=warm)
+
+
+def from_nothing(service: CompletionService, engine: Engine | None, drafting: Drafting, *, warm: bool) -> Complete:
+    """`service.complete` on a document that is open and therefore encoded; an `engine` gets an empty KV cache first.
 
     There is no history either, unless `warm`.
 
@@ -121,7 +130,8 @@ def from_nothing(service: CompletionService, engine: Engine, drafting: Drafting,
     def complete(request: CompletionRequest) -> CompletionResult:
         nonlocal last
         if request is not last:
-            engine.forget()
+            if engine is not None:
+                engine.forget()
             drafting.encoder.encode(request.text)
         if not warm:
             drafting.forget()

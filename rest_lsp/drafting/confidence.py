@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 from rest_lsp.drafting.traits import NAMES, SUCCESSOR, n_witnesses
@@ -36,6 +36,8 @@ class Evidence(NamedTuple):
 
 FEATURES = ("bias", "gap", "share", "blended", "blended_length", "expected", "agreed", *NAMES)
 """Names of the weights, in the order of `features`."""
+
+PRIOR_FILE = Path(__file__).with_name("prior.json")
 
 LONGEST = 32
 WIDEST_GAP = 8
@@ -103,5 +105,4 @@ def _trait_score(weights: Sequence[float], traits: int) -> float:
 
 @cache
 def _prior() -> Confidence:
-    text = files("rest_lsp.drafting").joinpath("prior.json").read_text(encoding="utf-8")
-    return Confidence(json.loads(text)["weights"])
+    return Confidence(json.loads(PRIOR_FILE.read_text(encoding="utf-8"))["weights"])

@@ -13,15 +13,20 @@ from typer.testing import CliRunner
 
 from rest_lsp.bench import decode as decode_module
 from rest_lsp.bench import demo, selection
+from rest_lsp.bench.ablation import LARGE, Variant, ablate, ablation_json, print_ablation
+from rest_lsp.bench.calibrate import fit, guesses_of, judge, write_weights
 from rest_lsp.bench.case_maker import make_cases
 from rest_lsp.bench.cases import CaseError, write_cases
 from rest_lsp.bench.cli import app
 from rest_lsp.bench.corpus import Distribution
 from rest_lsp.bench.decode import measure
 from rest_lsp.bench.holes import cut_hole
+from rest_lsp.bench.reliability import print_reliability, write_reliability
 from rest_lsp.bench.results import Run, SourceLine
+from rest_lsp.bench.selection import Selection
 from rest_lsp.bench.setup import bench_settings, open_setup
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
+from rest_lsp.drafting.confidence import FEATURES, Confidence
 from rest_lsp.engine.choice import choose_form
 from rest_lsp.errors import ModelError, RestLspError
 from rest_lsp.models.convert import convert
@@ -171,6 +176,48 @@ def test_a_draft_that_changes_the_output_is_found_and_fails_the_command(
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 1
     assert "differs from token" in result.output
+
+
+def test_each_source_and_idea_is_switched_off_alone(
+    model: Path, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=None)
+    hole = cut_hole(workspace, make_cases(workspace, seed=1, per_kind=1, kinds=["body"])[0])
+    with open_setup(workspace, settings) as setup:
+        [found] = ablate(setup, settings, [hole], warm=False)
+    assert {pair.plain.tokens for pair in found.values()} == {pair.rest.tokens for pair in found.values()}
+    every, without_document = (found[Variant(name, LARGE)].rest for name in ("", "document"))
+    assert "document" in every.accepted or every.drafted > without_document.drafted
+    assert "document" not in without_document.accepted
+    results = {variant: [pair] for variant, pair in found.items()}
+    rows = ablation_json(results)
+    assert {(row["without"], row["nodes"]) for row in rows} >= {(None, 64), ("document", None), ("cool-down", 64)}
+    print_ablation(Console(width=120), results)
+    assert "without affinity of files" in capsys.readouterr().out
+
+
+def test_confidence_is_fitted_to_what_the_model_writes(
+    model: Path, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=8)
+    holes = [cut_hole(workspace, case) for case in make_cases(workspace, seed=1, per_kind=2)]
+    with open_setup(workspace, settings) as setup:
+        found = list(guesses_of(setup, settings, Selection(workspace, holes, "shapes", 1)))
+    assert any(guess.hit for guess in found)
+    assert not all(guess.hit for guess in found)
+    old = Confidence.prior()
+    fitted = Confidence(dict(zip(FEATURES, fit(found, old).tolist(), strict=True)))
+    tested = [judge("old", old, found), judge("new", fitted, found)]
+    assert tested[1].log_loss < tested[0].log_loss
+    assert fitted.weights["through"] == pytest.approx(old.weights["through"], abs=1e-3)
+    print_reliability(Console(width=100), tested)
+    assert "new: held-out log-loss" in capsys.readouterr().out
+    write_reliability(tmp_path / "plot.png", tested)
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    write_weights(tmp_path / "prior.json", fitted, tested[1], len(found))
+    written = json.loads((tmp_path / "prior.json").read_text(encoding="utf-8"))
+    assert set(written["weights"]) == set(FEATURES)
+    assert not set(written["fitted_to"]) & set(written["tested_on"])
 
 
 def test_every_completion_begins_with_nothing_remembered(model: Path, workspace: Path, tmp_path: Path) -> None:

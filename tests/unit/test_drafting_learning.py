@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rest_lsp.assembly_experience import calibration_file, keep_experience, kept_experience
+from rest_lsp.config import ModelOptions, Settings
 from rest_lsp.drafting.affinity import Affinity
 from rest_lsp.drafting.calibration import Calibration
 from rest_lsp.drafting.confidence import FEATURES, Confidence, Evidence, features
@@ -42,6 +46,24 @@ def test_calibration_learns_what_a_cell_keeps_and_is_read_back() -> None:
     for damaged in ({"0": [9.0, 1.0]}, {"-1": [0.0, 1.0]}, {"x": [0.0, 1.0]}, {"99999": [0.0, 1.0]}):
         with pytest.raises((ValueError, IndexError)):
             Calibration.from_json(damaged)
+
+
+def test_what_was_learnt_is_kept_for_the_workspace_and_model(tmp_path: Path) -> None:
+    settings = Settings(model=ModelOptions(cache_dir=tmp_path))
+    experience = kept_experience(settings, tmp_path, "m")
+    assert experience.calibration is not None
+    experience.calibration.observe(3, 0.5, kept=True)
+    keep_experience(experience, settings, tmp_path, "m")
+    again = kept_experience(settings, tmp_path, "m").calibration
+    assert again is not None
+    assert again.shifts[3] == pytest.approx(experience.calibration.shifts[3], abs=1e-3)
+    other = kept_experience(settings, tmp_path, "another").calibration
+    assert other is not None
+    assert other.shifts[3] == 0.0
+    calibration_file(settings, tmp_path, "m").write_text("{]", encoding="utf-8")
+    damaged = kept_experience(settings, tmp_path, "m").calibration
+    assert damaged is not None
+    assert damaged.shifts[3] == 0.0
 
 
 def test_costs_follow_the_passes_and_not_what_disturbs_them() -> None:
