@@ -193,6 +193,13 @@ def test_without_a_suggestion_tab_does_what_it_did_before(bare: Neovim, mapping:
     assert bare.lines == [WHOLE]
 
 
+@pytest.mark.parametrize("key", ["<M-Right>", "<M-C-Right>", "<M-]>", "<M-[>", "<M-Bslash>"])
+def test_a_key_with_alt_never_ends_insert_mode(neovim: Neovim, key: str) -> None:
+    neovim.ask("test/mute")
+    neovim.keys(f"iqq{key}x")
+    assert (neovim.lines, neovim.lua("return vim.fn.mode()")) == (["qqx"], "i")
+
+
 def test_keys_keep_their_order_behind_a_fallback(bare: Neovim) -> None:
     bare.api.command("inoremap <Tab> TAB")
     start(bare)

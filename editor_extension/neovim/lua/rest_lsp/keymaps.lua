@@ -47,6 +47,13 @@ local function run(mapping)
   vim.api.nvim_feedkeys(is_raw and keys or typed(keys), mapping.noremap == 1 and 'in' or 'im', false)
 end
 
+--- Whether a key that nobody has mapped ends Insert mode: with Alt, Neovim takes it for <Esc> and the key.
+---@param key string
+---@return boolean
+local function leaves_insert(key)
+  return vim.fn.keytrans(typed(key)):match('^<[^>]*M%-') ~= nil
+end
+
 --- A suggestion may be taken while the menu is closed; an open menu has the key for itself.
 ---@param action string
 ---@return boolean
@@ -69,7 +76,7 @@ function M.set(keymaps)
       if not try(action) then
         if fallback then
           run(fallback)
-        else
+        elseif not leaves_insert(key) then
           vim.api.nvim_feedkeys(typed(key), 'in', false)
         end
       end

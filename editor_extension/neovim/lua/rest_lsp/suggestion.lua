@@ -97,7 +97,7 @@ end
 ---@return boolean
 function M.cycle(count)
   local bufnr = api.nvim_get_current_buf()
-  if not builtin.shown(bufnr) or builtin.count(bufnr) < 2 then
+  if not builtin.shown(bufnr) then
     return false
   end
   vim.lsp.inline_completion.select({ bufnr = bufnr, count = count })

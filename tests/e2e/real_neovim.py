@@ -1,0 +1,155 @@
+"""Real Neovim, real server, real 0.5B model, on flask.  Not collected by `make test`, for the model is large: `make test-neovim`.
+
+Budgets of time are off, so that a slow machine gives the same suggestions; the pictures of the documentation are made here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rest_lsp.bench.corpus import FLASK, fetch
+from rest_lsp.config import user_cache_dir
+from tests.e2e.neovim import REPOSITORY, Neovim, lua_list
+from tests.e2e.screen import Screen
+
+SERVE = (sys.executable, "-m", "rest_lsp", "serve")
+PICTURES = REPOSITORY / "out" / "neovim"
+OPTIONS = """{
+  cmd = %s,
+  keymaps = {
+    accept = '<Tab>', accept_word = '<M-Right>', accept_line = '<M-C-Right>',
+    next = '<M-]>', prev = '<M-[>', dismiss = '<C-]>', trigger = '<M-Bslash>',
+  },
+  settings = {
+    model = 'qwen2.5-coder-0.5b',
+    device = { name = 'cpu' },
+    completion = { time_budget_automatic_ms = 0, time_budget_invoked_ms = 0, max_tokens_multi = 64 },
+    drafting = { fixed_nodes = 4 },
+    datastore = { directory = [==[%s]==] },
+  },
+}"""
+SEVERAL_LINES = 'def environment_name() -> str:<CR>"""The name of the environment."""<CR>'
+WATCH = """
+Words = {}
+vim.api.nvim_create_autocmd('User', { pattern = 'RestLspStatus', callback = function(event)
+  table.insert(Words, event.data.state)
+end })
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("neovim")
+
+
+@pytest.fixture(scope="module")
+def neovim(folder: Path) -> Iterator[Neovim]:
+    flask = folder / "flask"
+    shutil.copytree(fetch(FLASK, user_cache_dir()), flask)
+    (flask / "rest-lsp.toml").touch()
+    with Neovim(folder, cwd=flask, XDG_CACHE_HOME=str(user_cache_dir().parent)) as started:
+        started.api.command("set noswapfile formatoptions= laststatus=2 | colorscheme habamax")
+        started.lua("vim.o.statusline = \"%f %m%=%{v:lua.require'rest_lsp'.statusline()}  %l:%c \"")
+        started.lua(WATCH)
+        started.use_plugin(OPTIONS % (lua_list(SERVE), folder / "datastores"))
+        started.edit("src/flask/helpers.py")
+        started.wait_for_server()
+        wait_for_ready(started)
+        yield started
+
+
+def wait_for_ready(neovim: Neovim) -> None:
+    def is_ready() -> bool:
+        return bool(neovim.lua("return require('rest_lsp').statusline() == 'rest_lsp: ready'"))
+
+    for _ in range(20):  # the first time the model is downloaded and converted
+        try:
+            neovim.wait(is_ready, "the server is not ready")
+        except AssertionError:
+            continue
+        return
+    neovim.wait(is_ready, "the server is not ready")
+
+
+def type_at_end(neovim: Neovim, keys: str) -> str:
+    """Type below everything; returns the ghost text that appears."""
+    neovim.keys("<Esc>Go<CR><C-u>" + keys)
+    neovim.wait(lambda: neovim.ghost, f"nothing is suggested behind {keys}")
+    assert neovim.ghost is not None
+    return neovim.ghost
+
+
+def test_the_server_goes_through_its_states(neovim: Neovim) -> None:
+    seen = list(dict.fromkeys(neovim.lua("return Words")))
+    assert seen == ["loading", "indexing", "ready"]
+
+
+def test_ghost_text_is_an_extmark_and_tab_puts_it_into_the_file(neovim: Neovim, folder: Path) -> None:
+    ghost = type_at_end(neovim, SEVERAL_LINES)
+    Screen(folder / "nvim.sock", 92, 24).save(PICTURES / "neovim-ghost-text.png")
+    before, rows = neovim.lines[-1], len(neovim.lines)
+    neovim.keys("<Tab>")
+    assert "\n".join(neovim.lines[rows - 1 :]) == before + ghost
+    neovim.keys("<Esc>:write<CR>")
+    saved = (folder / "flask" / "src" / "flask" / "helpers.py").read_text(encoding="utf-8")
+    assert saved.endswith(before + ghost + "\n")
+
+
+def test_words_then_lines(neovim: Neovim) -> None:
+    ghost = type_at_end(neovim, SEVERAL_LINES)
+    rows, before = len(neovim.lines), neovim.lines[-1]
+    neovim.keys("<M-Right>")
+    first = neovim.lines[-1].removeprefix(before)
+    assert first
+    assert ghost == first + (neovim.ghost or "")
+    neovim.keys("<M-C-Right>")
+    assert neovim.lines[rows - 1] == before + ghost.partition("\n")[0]
+
+
+def test_asking_by_key_and_cycling(neovim: Neovim) -> None:
+    ghost = type_at_end(neovim, SEVERAL_LINES)
+    neovim.keys("<C-]>")
+    assert neovim.ghost is None
+    neovim.keys("<M-Bslash>")
+    neovim.wait(lambda: neovim.ghost is not None, "nothing comes when asked for")
+    assert neovim.ghost == ghost
+    n_choices = neovim.lua("return require('rest_lsp.builtin').count(vim.api.nvim_get_current_buf())")
+    for _ in range(n_choices):
+        neovim.keys("<M-]>")
+    assert neovim.ghost == ghost, "once around leads back to the first"
+
+
+def test_explain_leads_to_the_files_that_were_drafted_from(neovim: Neovim, folder: Path) -> None:
+    type_at_end(neovim, "def _split_other_path(name: str) -> list[str]:<CR>")
+    neovim.keys("<Tab><Esc>")
+    neovim.api.command("RestLsp explain")
+    neovim.wait(lambda: neovim.lua("return #vim.fn.getqflist()") > 0, "the quickfix list stays empty")
+    Screen(folder / "nvim.sock", 92, 24).save(PICTURES / "neovim-explain.png")
+    neovim.api.command("cfirst")
+    assert Path(neovim.api.current.buffer.name).is_relative_to(folder / "flask")
+    assert neovim.lines[neovim.cursor[0]].strip()
+    neovim.api.command("cclose | edit src/flask/helpers.py")
+
+
+def test_checkhealth_finds_nothing_wrong_with_the_plugin(neovim: Neovim) -> None:
+    neovim.api.command("checkhealth rest_lsp")
+    text = "\n".join(neovim.lines)
+    neovim.api.command("bwipeout")
+    assert "OK ready; model qwen2.5-coder-0.5b on cpu" in text
+    assert "OK <Tab>: accept" in text
+    assert "ERROR" not in text
+
+
+def test_a_killed_server_comes_back_and_completes(neovim: Neovim) -> None:
+    os.kill(neovim.lua("return vim.api.nvim_get_proc_children(vim.fn.getpid())[1]"), signal.SIGKILL)
+    neovim.wait(lambda: "is started again" in "".join(neovim.messages), "nothing is said")
+    neovim.wait_for_server()
+    wait_for_ready(neovim)
+    assert type_at_end(neovim, SEVERAL_LINES)
