@@ -13,7 +13,7 @@ E2E    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rest-lsp-e2e
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test package-neovim test-vscode extension lint format docs bench install clean
+.PHONY: help demo test test-neovim test-vscode package-neovim extension lint format docs bench install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ docs: $(STAMP)  ## Write anew what is made of the declared options: table, schem
 bench: $(STAMP)  ## Measure decoding on flask, plain against drafted: table, out/decode.json, out/decode.png
 	@mkdir -p out
 	$(BIN)/python -m rest_lsp bench decode --json out/decode.json --plot out/decode.png
+
+test-neovim: $(STAMP)  ## Real Neovim with the real model on flask: fetches the model (0.5 GB) once, pictures go to out/neovim
+	$(BIN)/python -m pytest tests/e2e/real_neovim.py
 
 package-neovim:  ## Pack the Neovim plugin alone: dist/rest_lsp.nvim.tar.gz
 	@mkdir -p dist

@@ -73,6 +73,7 @@ class Neovim:
         )
         wait_until(self._is_listening, "Neovim does not start")
         self.api = pynvim.attach("socket", path=str(self._socket))
+        wait_until(lambda: self.api.eval("v:vim_did_enter"), "Neovim does not finish its start")
 
     def __enter__(self) -> Self:
         return self
@@ -136,10 +137,11 @@ class Neovim:
         found = self.lua(GHOST)
         return found[0][2] if found else None
 
-    def wait(self, wanted: Callable[[], object], what: str) -> None:
-        wait_until(
-            wanted, lambda: f"{what}; messages: {self.messages}; ghost: {self.ghost!r}; lines: {self.lines[-5:]}"
-        )
+    def wait(self, wanted: Callable[[], object], what: str, timeout_s: float = TIMEOUT_S) -> None:
+        def describe() -> str:
+            return f"{what}; messages: {self.messages}; ghost: {self.ghost!r}; lines: {self.lines[-5:]}"
+
+        wait_until(wanted, describe, timeout_s)
 
     def wait_for_ghost(self, text: str | None) -> None:
         self.wait(lambda: self.ghost == text, f"no ghost text {text!r}")
@@ -182,8 +184,8 @@ def lua_list(words: Sequence[str]) -> str:
     return "{ " + ", ".join(f"[==[{word}]==]" for word in words) + " }"
 
 
-def wait_until(wanted: Callable[[], object], what: str | Callable[[], str]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
+def wait_until(wanted: Callable[[], object], what: str | Callable[[], str], timeout_s: float = TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
     while not wanted():
         assert time.monotonic() < deadline, what if isinstance(what, str) else what()
         time.sleep(0.005)

@@ -80,7 +80,7 @@ local function check_keys()
   health.start('Keys')
   local keymaps = require('rest_lsp.options').current.keymaps
   if not keymaps or not next(keymaps) then
-    health.info("None is set; see `keymaps` in `:help rest_lsp-keymaps`, or map require('rest_lsp').accept yourself.")
+    health.info("None is set. Name some in `keymaps`, or map require('rest_lsp').accept yourself.")
     return
   end
   for action, key in vim.spairs(keymaps) do
