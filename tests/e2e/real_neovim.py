@@ -110,7 +110,7 @@ def test_words_then_lines(neovim: Neovim) -> None:
 def test_asking_by_key_and_cycling(neovim: Neovim) -> None:
     ghost = type_at_end(neovim, SEVERAL_LINES)
     neovim.keys("<C-]>")
-    assert neovim.ghost is None
+    neovim.wait_for_ghost(None)
     neovim.keys("<M-Bslash>")
     neovim.wait(lambda: neovim.ghost is not None, "nothing comes when asked for", MODEL_S)
     assert neovim.ghost == ghost
