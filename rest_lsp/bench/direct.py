@@ -88,6 +88,10 @@ class TimedVerifier:
         self.verify_ms = 0.0
 
     @property
+    def n_lead(self) -> int:
+        return self._verifier.n_lead
+
+    @property
     def length(self) -> int:
         return self._verifier.length
 

@@ -14,12 +14,14 @@ class Verdict(NamedTuple):
 
     accepted   nodes from the first level down
     tokens     their tokens and then the model's own pick
+    n_rows     tokens that went through the model: the root, the tree, and what the prompt left to the first pass
     verify_ms  how long it took
     likeliest  (n) -> for each of `tokens`, the `n` likeliest tokens where it was picked; costs time of its own
     """
 
     accepted: Sequence[int]
     tokens: Sequence[int]
+    n_rows: int
     verify_ms: float
     likeliest: Callable[[int], Sequence[Sequence[int]]]
 

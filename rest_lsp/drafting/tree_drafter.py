@@ -86,7 +86,7 @@ class TreeDrafter:
 
     def observe(self, tree: DraftTree, verdict: Verdict) -> None:
         """Also guesses that were not verified are compared with what the model wrote: they cost nothing."""
-        self._budget.observe(1 + len(tree), self._past, verdict.verify_ms)
+        self._budget.observe(verdict.n_rows, self._past, verdict.verify_ms)
         if self._trust and len(tree):
             self._trust.observe(sum(tree.path_probability), len(verdict.accepted))
         if self._experience.calibration:

@@ -45,8 +45,13 @@ class Verifier(Protocol):
         """Tokens in the KV cache; the next root takes this position."""
         ...
 
+    @property
+    def n_lead(self) -> int:
+        """Tokens of the prompt that the next verify takes along."""
+        ...
+
     def prefill(self, tokens: Sequence[int], cancel: CancelToken) -> PrefillReport:
-        """Make the KV cache hold exactly `tokens`.  Raises `Cancelled`, leaving a valid shorter cache."""
+        """Make the KV cache hold `tokens`, but for a lead.  Raises `Cancelled`, leaving a valid shorter cache."""
         ...
 
     def verify(self, root: int, tree: DraftTree) -> Tensor:
@@ -80,13 +85,17 @@ class ModelVerifier:
     def length(self) -> int:
         return self.cache.length + len(self._lead)
 
+    @property
+    def n_lead(self) -> int:
+        return len(self._lead)
+
     @torch.inference_mode()
     def prefill(self, tokens: Sequence[int], cancel: CancelToken) -> PrefillReport:
         start = time.perf_counter()
         self.cache = self._caches.take(tokens)
         self._lead = ()
         reused = self.cache.length
-        end = len(tokens) - self._n_lead(len(tokens) - reused)
+        end = len(tokens) - self._n_left(len(tokens) - reused)
         for at in range(reused, end, PREFILL_CHUNK):
             cancel.raise_if_cancelled()
             chunk = tokens[at : min(at + PREFILL_CHUNK, end)]
@@ -112,7 +121,7 @@ class ModelVerifier:
         self.model.keep(path, self.cache)
         self.cache.extend([last.root, *(last.tree.tokens[node] for node in path)])
 
-    def _n_lead(self, n_missing: int) -> int:
+    def _n_left(self, n_missing: int) -> int:
         """How many of the missing tokens are left to the first verify: those behind the last full chunk, if few."""
         left_over = n_missing % PREFILL_CHUNK
         return left_over if self.model.settles and left_over <= MAX_LEAD else 0

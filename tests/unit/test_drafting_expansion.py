@@ -41,7 +41,7 @@ def grow(*proposals: Proposal, limits: Limits = WIDE, successors: Successors | N
 
 
 def verdict(*accepted: int) -> Verdict:
-    return Verdict(accepted, [*accepted, -1], 10.0, lambda _: [])
+    return Verdict(accepted, [*accepted, -1], 1, 10.0, lambda _: [])
 
 
 def paths(tree: DraftTree) -> list[list[int]]:

@@ -89,7 +89,7 @@ def test_a_slower_machine_is_not_a_dearer_draft() -> None:
 def test_successors_of_the_last_pass_are_drafted_where_nothing_else_is_known() -> None:
     experience = Experience(successors=SuccessorTable())
     first = TreeDrafter([], FixedBudget(8), experience=experience)
-    first.observe(first.draft([5], 0, None), Verdict([], [7], 1.0, lambda n: [[7, 8][:n]]))
+    first.observe(first.draft([5], 0, None), Verdict([], [7], 1, 1.0, lambda n: [[7, 8][:n]]))
     tree = TreeDrafter([], FixedBudget(8), experience=experience).draft([5], 0, None)
     assert list(tree.tokens[:2]) == [7, 8]
     assert tree.sources[0] == "successors"

@@ -38,6 +38,10 @@ class ScriptedVerifier:
     def length(self) -> int:
         return len(self.tokens)
 
+    @property
+    def n_lead(self) -> int:
+        return 0
+
     def prefill(self, tokens: Sequence[int], cancel: CancelToken) -> PrefillReport:
         self.tokens = list(tokens)
         return PrefillReport(len(tokens), 0, 0.0)
