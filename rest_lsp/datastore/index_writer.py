@@ -18,7 +18,7 @@ from rest_lsp.datastore.catalogue import Catalogue, Place
 from rest_lsp.datastore.encoders import Ids
 from rest_lsp.datastore.generation import LiveSegment
 from rest_lsp.datastore.listing import Listing
-from rest_lsp.datastore.merge import SegmentSize, choose_merge, merge_segments
+from rest_lsp.datastore.merge import MAX_SEGMENT_TOKENS, SegmentSize, choose_merge, merge_segments
 from rest_lsp.datastore.pace import CHUNK_CHARACTERS, Meter, Suspect, Tokenised, batches, chunks
 from rest_lsp.datastore.reports import IndexProgress, ProgressCallback, RefreshReport
 from rest_lsp.datastore.rules import IndexRules
@@ -79,7 +79,9 @@ class IndexWriter:
         stat_cache: StatCache,
         encode: Encode,
         on_commit: Callable[[], None],
+        *,
         sorter: Sorter = suffix_array,
+        max_merge_tokens: int = MAX_SEGMENT_TOKENS,
     ) -> None:
         self._root = root
         self._store = store
@@ -89,6 +91,7 @@ class IndexWriter:
         self._encode = encode
         self._on_commit = on_commit
         self._sorter = sorter
+        self._max_merge_tokens = max_merge_tokens
         self._catalogue = Catalogue(store.generation)
 
     def refresh(
@@ -130,13 +133,23 @@ class IndexWriter:
         return self._report(tally, time.perf_counter() - started)
 
     def merge_once(self) -> bool:
-        """Do one merge if the policy asks for one; False when all is well."""
+        """Do one merge if the policy asks for one; False when all is well.
+
+        A merge for which there is no memory leaves everything as it was, and later ones are half as large.
+        """
         segments = self._store.generation.segments
-        chosen = choose_merge([SegmentSize(live.live_tokens, live.dead_tokens) for live in segments])
+        sizes = [SegmentSize(live.live_tokens, live.dead_tokens) for live in segments]
+        chosen = choose_merge(sizes, self._max_merge_tokens)
         if not chosen:
             self._store.settle()
             return False
-        self._publish(self._joined(segments, chosen))
+        try:
+            joined = self._joined(segments, chosen)
+        except MemoryError:
+            self._max_merge_tokens = sum(sizes[index].live_tokens for index in chosen) // 2
+            _log.warning("There is no memory to merge %d segments; smaller merges are tried.", len(chosen))
+            return True
+        self._publish(joined)
         return True
 
     def watched_directories(self) -> list[str]:

@@ -127,7 +127,7 @@ class Indexer:
 
     def _start(self) -> None:
         """With the lock held: start a worker and tell it all that is wanted."""
-        setup = replace(self._setup, use_library=self._crashes < MAX_CRASHES - 1)
+        setup = replace(self._setup, crashes=self._crashes)
         process = subprocess.Popen(
             [sys.executable, "-m", "rest_lsp.datastore.worker"],
             stdin=subprocess.PIPE,

@@ -38,8 +38,8 @@ class SegmentSize(NamedTuple):
         return tier
 
 
-def choose_merge(sizes: Sequence[SegmentSize]) -> list[int]:
-    """Which segments to replace by one; [] when all is well.
+def choose_merge(sizes: Sequence[SegmentSize], max_tokens: int = MAX_SEGMENT_TOKENS) -> list[int]:
+    """Which segments to replace by one of up to `max_tokens`; [] when all is well.
 
     When there is too much dead text, the segment with most of it, alone; else the lowest tier that has FAN_OUT segments
     (Lucene's tiers: a token is sorted anew about log4(n) times); then, beyond MAX_SEGMENTS, the smallest that fit
@@ -47,16 +47,17 @@ def choose_merge(sizes: Sequence[SegmentSize]) -> list[int]:
     """
     n_dead = sum(size.dead_tokens for size in sizes)
     if n_dead > max(FLOOR_TOKENS, MAX_DEAD_FRACTION * sum(size.tokens for size in sizes)):
-        return [max(range(len(sizes)), key=lambda index: sizes[index].dead_tokens)]
+        worst = max(range(len(sizes)), key=lambda index: sizes[index].dead_tokens)
+        return [worst] if sizes[worst].live_tokens <= max_tokens else []
     tiers: dict[int, list[int]] = {}
     for index, size in enumerate(sizes):
         tiers.setdefault(size.tier, []).append(index)
     for tier in sorted(tiers):
-        if len(tiers[tier]) >= FAN_OUT and (chosen := _that_fit(sizes, tiers[tier])):
+        if len(tiers[tier]) >= FAN_OUT and (chosen := _that_fit(sizes, tiers[tier], max_tokens)):
             return chosen
     if len(sizes) > MAX_SEGMENTS:
         smallest = sorted(range(len(sizes)), key=lambda index: sizes[index].live_tokens)[:FAN_OUT]
-        return _that_fit(sizes, smallest)
+        return _that_fit(sizes, smallest, max_tokens)
     return []
 
 
@@ -74,13 +75,13 @@ def merge_segments(
     return Segment.build(name, documents, fingerprint, sorter) if documents else None
 
 
-def _that_fit(sizes: Sequence[SegmentSize], candidates: Sequence[int]) -> list[int]:
+def _that_fit(sizes: Sequence[SegmentSize], candidates: Sequence[int], max_tokens: int) -> list[int]:
     """The smallest candidates that make a segment of allowed size; [] when not even two do."""
     chosen: list[int] = []
     total = 0
     for index in sorted(candidates, key=lambda index: sizes[index].live_tokens):
         total += sizes[index].live_tokens
-        if total > MAX_SEGMENT_TOKENS:
+        if total > max_tokens:
             break
         chosen.append(index)
     return sorted(chosen) if len(chosen) > 1 else []

@@ -26,7 +26,8 @@ class WorkerSetup:
 
     fingerprint     32 hex digits that name the tokenizer
     reconcile_s     seconds between full comparisons while watching
-    use_library     False: sort suffixes without the native library, which may have crashed an earlier worker
+    crashes         of earlier workers in a row: after some, suffixes are sorted without the native library, which may
+                    have been the reason, and merges are smaller, since it may have been the memory that they take
     """
 
     root: Path
@@ -35,7 +36,7 @@ class WorkerSetup:
     fingerprint: str
     rules: IndexRules
     reconcile_s: float = 300.0
-    use_library: bool = True
+    crashes: int = 0
 
     def to_json(self) -> Message:
         """Plain data."""
@@ -46,7 +47,7 @@ class WorkerSetup:
             "fingerprint": self.fingerprint,
             "rules": self.rules.to_json(),
             "reconcile_s": self.reconcile_s,
-            "use_library": self.use_library,
+            "crashes": self.crashes,
         }
 
     @classmethod
@@ -59,7 +60,7 @@ class WorkerSetup:
             data["fingerprint"],
             IndexRules.from_json(data["rules"]),
             data["reconcile_s"],
-            data["use_library"],
+            data["crashes"],
         )
 
 

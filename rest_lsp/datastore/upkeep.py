@@ -19,12 +19,14 @@ from rest_lsp.datastore.encoders import Encoders
 from rest_lsp.datastore.generation import open_newest
 from rest_lsp.datastore.index_writer import IndexWriter
 from rest_lsp.datastore.manifest import list_generations
+from rest_lsp.datastore.merge import MAX_SEGMENT_TOKENS
 from rest_lsp.datastore.protocol import Message, WorkerSetup, pack_segments
 from rest_lsp.datastore.reports import IndexProgress, RefreshReport
 from rest_lsp.datastore.rules import IGNORE_FILE
 from rest_lsp.datastore.stat_cache import StatCache
 from rest_lsp.datastore.store import Access, Store
 from rest_lsp.datastore.suffix_array import doubling_suffix_array, suffix_array
+from rest_lsp.datastore.unused import mark_used, remove_unused
 from rest_lsp.datastore.watcher import Watcher
 from rest_lsp.errors import RestLspError
 
@@ -33,6 +35,9 @@ TAKE_OVER_S = 2.0
 POLL_S = 3.0
 LONGEST_POLL_S = 10.0
 """Between comparisons where events cannot be had; the more they cost, the longer."""
+
+CRASHES_OF_THE_LIBRARY = 2
+"""So many in a row, and the native library is no longer trusted."""
 
 GIT_LOOK_S = 0.1
 STAT_CACHE_NAME = "files.sqlite3"
@@ -133,6 +138,9 @@ class Upkeep:
         if self._store.acquire() is Access.BUSY:
             return
         on_disk = self._setup.directory / STAT_CACHE_NAME if self._store.access is Access.WRITER else None
+        if on_disk:
+            mark_used(self._setup.directory)
+            remove_unused(self._setup.directory.parent, time.time())
         key = f"{self._setup.fingerprint} {self._setup.rules.max_file_tokens}"
         self._writer = IndexWriter(
             self._setup.root,
@@ -141,7 +149,8 @@ class Upkeep:
             StatCache(on_disk, key),
             self._encode,
             self._tell_generation,
-            suffix_array if self._setup.use_library else doubling_suffix_array,
+            sorter=suffix_array if self._setup.crashes < CRASHES_OF_THE_LIBRARY else doubling_suffix_array,
+            max_merge_tokens=MAX_SEGMENT_TOKENS >> 2 * self._setup.crashes,
         )
         self._tell_generation()
         if self._wants_watching:

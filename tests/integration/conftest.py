@@ -1,4 +1,4 @@
-"""Where the model tests download from, for every file that asks for it."""
+"""Where the model tests download from, and what the datastore's faults happen to, for every file that asks for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults_datastore import Rig
+from tests.files_datastore import write_tokenizer
 from tests.sources_models import Hub, without_network
 
 
@@ -23,3 +25,15 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with Hub(folder).serving() as serving:
         monkeypatch.setenv("HF_ENDPOINT", serving.url)
         yield serving
+
+
+@pytest.fixture(scope="session")
+def small_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer.json")
+
+
+@pytest.fixture
+def rig(tmp_path: Path, small_tokenizer: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path, small_tokenizer)
+    yield rig
+    rig.close()
