@@ -16,10 +16,11 @@ READ_TRIES = 3
 
 
 class FileStamp(NamedTuple):
-    """What tells cheaply that a file may have changed."""
+    """What tells cheaply that a file may have changed.  Programs can set `mtime_ns` back, but not `ctime_ns`."""
 
     mtime_ns: int
     size: int
+    ctime_ns: int = 0
 
 
 class Unreadable(NamedTuple):
@@ -49,7 +50,7 @@ def stamp_of(root: Path, path: str, rules: IndexRules) -> FileStamp | Unreadable
         return Unreadable("missing")
     if not stat.S_ISREG(status.st_mode):
         return Unreadable("not a file")
-    stamp = FileStamp(status.st_mtime_ns, status.st_size)
+    stamp = FileStamp(status.st_mtime_ns, status.st_size, status.st_ctime_ns)
     if status.st_size > rules.max_file_bytes:
         return Unreadable("too large", stamp)
     if not _lies_inside(root, path):

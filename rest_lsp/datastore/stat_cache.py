@@ -18,6 +18,8 @@ from rest_lsp.datastore.source_file import FileStamp
 RACY_NS = 2_000_000_000
 """A file changed this recently may change again within one timestamp, so its stamp proves nothing (git's racy rule)."""
 
+_COLUMNS = "path BLOB PRIMARY KEY, mtime_ns INT, size INT, ctime_ns INT, hash BLOB, skipped TEXT"
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +38,7 @@ class StatCache:
         """`path` None keeps everything in memory."""
         self._rows: dict[str, Remembered] = {}
         self._path = path
-        self._key = f"{key}, secrets {SECRETS_VERSION}"
+        self._key = f"{key}, secrets {SECRETS_VERSION}, {_COLUMNS}"
         self._database = self._open()
 
     def get(self, path: str, stamp: FileStamp) -> Remembered | None:
@@ -51,8 +53,8 @@ class StatCache:
             return
         self._rows[path] = Remembered(stamp, content_hash, skipped)
         self._run(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-            [(_encode(path), stamp.mtime_ns, stamp.size, content_hash, skipped)],
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
+            [(_encode(path), *stamp, content_hash, skipped)],
         )
 
     def forget(self, paths: Iterable[str]) -> None:
@@ -90,16 +92,13 @@ class StatCache:
     def _load(self, path: Path) -> sqlite3.Connection:
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         database.executescript(
-            "PRAGMA synchronous=OFF; PRAGMA journal_mode=DELETE;"
-            "CREATE TABLE IF NOT EXISTS meta (key TEXT);"
-            "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, mtime_ns INT, size INT, hash BLOB, skipped TEXT);"
+            "PRAGMA synchronous=OFF; PRAGMA journal_mode=DELETE; CREATE TABLE IF NOT EXISTS meta (key TEXT);"
         )
         if database.execute("SELECT key FROM meta").fetchall() != [(self._key,)]:
-            database.execute("DELETE FROM meta")
-            database.execute("DELETE FROM files")
+            database.executescript(f"DROP TABLE IF EXISTS files; DELETE FROM meta; CREATE TABLE files ({_COLUMNS});")
             database.execute("INSERT INTO meta VALUES (?)", (self._key,))
-        for path_bytes, mtime_ns, size, content_hash, skipped in database.execute("SELECT * FROM files"):
-            self._rows[_decode(path_bytes)] = Remembered(FileStamp(mtime_ns, size), content_hash, skipped)
+        for path_bytes, mtime_ns, size, ctime_ns, content_hash, skipped in database.execute("SELECT * FROM files"):
+            self._rows[_decode(path_bytes)] = Remembered(FileStamp(mtime_ns, size, ctime_ns), content_hash, skipped)
         database.execute("BEGIN")
         return database
 
