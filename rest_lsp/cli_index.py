@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from rest_lsp.cli_audit import print_audit, print_segments
 from rest_lsp.cli_options import JsonOption, Overrides, WorkspaceOption, settings_for, takes_options
 from rest_lsp.cli_terminal import print_json, print_text, progress_bars
 from rest_lsp.config import Settings
@@ -24,7 +27,15 @@ from rest_lsp.workspace import (
 
 
 @takes_options("model", "device", "datastore")
-def index(workspace: WorkspaceOption = None, json: JsonOption = False, *, overrides: Overrides) -> None:
+def index(
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Afterwards list what is in, and what was left out and why.")
+    ] = False,
+    *,
+    overrides: Overrides,
+) -> None:
     """Build or refresh the index that drafts come from.
 
     Only what has changed is read again. Never indexed: what git ignores, .restlspignore, what looks like a secret,
@@ -33,8 +44,10 @@ def index(workspace: WorkspaceOption = None, json: JsonOption = False, *, overri
         rest-lsp index
 
         rest-lsp index --workspace ~/src/flask --json
+
+        rest-lsp index --audit
     """
-    root = _root(workspace)
+    root = workspace_root(workspace)
     settings = settings_for(root, overrides)
     if not settings.datastore.enabled:
         raise ConfigError("datastore.enabled is false, so there is no index.", "Set it to true for this workspace.")
@@ -45,11 +58,15 @@ def index(workspace: WorkspaceOption = None, json: JsonOption = False, *, overri
                 lambda event: progress(ProgressEvent(event.stage, event.done, event.total, "files"))
             )
             path = datastore.status().path
+            audited = sorted(datastore.audit(), key=lambda entry: entry.path) if audit else []
         finally:
             datastore.close()
     if json:
-        print_json({"workspace": str(root), "path": path, **report.to_json()})
+        listed = {"audit": [entry.to_json() for entry in audited]} if audit else {}
+        print_json({"workspace": str(root), "path": path, **report.to_json(), **listed})
         return
+    if audit:
+        print_audit(audited)
     print_text(
         f"{root}: {report.files:,} files, {report.tokens:,} tokens in {report.segments} segments "
         f"({report.added} new, {report.changed} changed, {report.removed} removed, {report.seconds:.1f} s)"
@@ -68,7 +85,7 @@ def status(workspace: WorkspaceOption = None, json: JsonOption = False, *, overr
 
         rest-lsp status --json
     """
-    root = _root(workspace)
+    root = workspace_root(workspace)
     found = workspace_status(settings_for(root, overrides), root)
     if json:
         print_json(found)
@@ -82,6 +99,7 @@ def status(workspace: WorkspaceOption = None, json: JsonOption = False, *, overr
         f"index      {datastore['files']:,} files, {datastore['tokens']:,} tokens in {datastore['segments']} segments"
     )
     print_text(f"           {datastore['path']}")
+    print_segments(datastore)
 
 
 def workspace_status(settings: Settings, root: Path) -> dict[str, Any]:
@@ -111,5 +129,6 @@ def workspace_status(settings: Settings, root: Path) -> dict[str, Any]:
     }
 
 
-def _root(workspace: Path | None) -> Path:
+def workspace_root(workspace: Path | None) -> Path:
+    """The folder that was named, or the project around the working directory.  Raises ConfigError."""
     return require_folder(workspace) if workspace else find_root(Path.cwd())

@@ -10,16 +10,18 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rest_lsp.cancellation import CancelToken
+from rest_lsp.datastore.audit import AuditEntry, audit
+from rest_lsp.datastore.filesystem import folder_bytes
 from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES, DamagedFile
 from rest_lsp.datastore.generation import Generation, open_newest, open_segments
 from rest_lsp.datastore.hot import HotBuffers
 from rest_lsp.datastore.indexer import Indexer
 from rest_lsp.datastore.listing import Listing
-from rest_lsp.datastore.manifest import Manifest
+from rest_lsp.datastore.manifest import Manifest, generation_age
 from rest_lsp.datastore.occurrence import CountNewlines, Occurrence, Origin
 from rest_lsp.datastore.protocol import Message, WorkerSetup, unpack_segments
 from rest_lsp.datastore.reports import DatastoreStatus, IndexProgress, ProgressCallback, RefreshReport
@@ -29,6 +31,7 @@ from rest_lsp.datastore.snapshot import Snapshot
 from rest_lsp.errors import DatastoreError
 
 __all__ = [
+    "AuditEntry",
     "Datastore",
     "DatastoreStatus",
     "IndexProgress",
@@ -183,7 +186,7 @@ class Datastore:
         return None if ids is None else count_newlines(ids[: origin.offset])
 
     def status(self) -> DatastoreStatus:
-        """The state now; cheap."""
+        """The state now; some file system calls."""
         generation = self._generation
         return DatastoreStatus(
             path=str(self._setup.directory),
@@ -196,7 +199,15 @@ class Datastore:
             watching=self._is_watching,
             in_memory=self._is_in_memory,
             notices=tuple(self._notices),
+            dead_tokens=sum(live.dead_tokens for live in generation.segments),
+            disk_bytes=folder_bytes(self._setup.directory),
+            age_s=generation_age(self._setup.directory),
+            segment_tokens=tuple((live.live_tokens, live.dead_tokens) for live in generation.segments),
         )
+
+    def audit(self) -> Iterator[AuditEntry]:
+        """See `audit`."""
+        return audit(self._setup.root, self._setup.rules, self._generation)
 
     @property
     def worker_pid(self) -> int | None:

@@ -26,6 +26,7 @@ from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.source_file import (
     Content,
     Unreadable,
+    became_secret,
     indexable_text,
     read_content,
     stamp_of,
@@ -181,15 +182,22 @@ class IndexWriter:
         return suspects
 
     def _remove(self, gone: set[str], tally: Tally) -> None:
-        """Bury documents.  Those whose file is still there were ruled out by a rule, so their bytes go as well."""
+        """Bury documents.
+
+        Those whose file is still there, or is a secret now, were ruled out by a rule, so their bytes go as well.
+        """
         if not gone:
             return
         tally.removed += len(gone)
         self._stat_cache.forget(gone)
-        segments = self._edited(_Edit(bury=[self._catalogue.live[path] for path in gone]))
-        forbidden = {path for path in gone if os.path.lexists(self._root / path)}
+        buried = {path: self._catalogue.live[path] for path in gone}
+        segments = self._edited(_Edit(bury=list(buried.values())))
+        forbidden = {path for path, place in buried.items() if self._is_forbidden(path, place)}
         holding = [index for index, live in enumerate(segments) if not forbidden.isdisjoint(live.segment.paths)]
         self._publish(self._joined(segments, holding) if holding else segments, purge=bool(holding))
+
+    def _is_forbidden(self, path: str, place: Place) -> bool:
+        return os.path.lexists(self._root / path) or became_secret(self._root, path, place.content_hash, self._rules)
 
     def _index(self, batch: Sequence[Suspect], tally: Tally, tokenised: Tokenised | None = None) -> None:
         edit = _Edit()

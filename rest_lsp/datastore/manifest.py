@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,3 +84,13 @@ def write_manifest(filesystem: FileSystem, directory: Path, manifest: Manifest) 
     """Publish a generation: when this returns it survives a power loss.  Raises OSError."""
     write_atomically(filesystem, directory / manifest_name(manifest.generation), manifest.to_bytes())
     filesystem.sync_directory(directory)
+
+
+def generation_age(directory: Path) -> float | None:
+    """Seconds since the newest generation was written; None without any."""
+    for generation in list_generations(directory):
+        try:
+            return max(time.time() - (directory / manifest_name(generation)).stat().st_mtime, 0.0)
+        except OSError:
+            continue
+    return None

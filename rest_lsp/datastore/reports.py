@@ -50,7 +50,13 @@ class RefreshReport:
 
 @dataclass(frozen=True)
 class DatastoreStatus:
-    """The state now.  `path` is the folder on disk; `in_memory` says that it cannot be written, `notices` why."""
+    """The state now.  `path` is the folder on disk; `in_memory` says that it cannot be written, `notices` why.
+
+    dead_tokens      of deleted and replaced documents that are still kept, in case they come back
+    disk_bytes       of the folder
+    age_s            since the last change was committed; None when nothing ever was
+    segment_tokens   of each segment, oldest first: [living, dead]
+    """
 
     path: str
     tokens: int
@@ -62,6 +68,10 @@ class DatastoreStatus:
     watching: bool
     in_memory: bool
     notices: tuple[str, ...] = ()
+    dead_tokens: int = 0
+    disk_bytes: int = 0
+    age_s: float | None = None
+    segment_tokens: tuple[tuple[int, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

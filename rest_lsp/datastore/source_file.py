@@ -73,13 +73,30 @@ def read_content(root: Path, path: str, rules: IndexRules) -> Content | Unreadab
     return Unreadable("changing")
 
 
+def became_secret(root: Path, path: str, content_hash: bytes, rules: IndexRules) -> bool:
+    """Whether the content that was at `path` now lies beside it under a name that says secret, such as `.env`."""
+    folder = Path(path).parent
+    try:
+        names = [entry.name for entry in os.scandir(root / folder)]
+    except OSError:
+        return False
+    beside = ((folder / name).as_posix() for name in names)
+    secret = (read_content(root, other, rules) for other in beside if rules.path_verdict(other) == "secret")
+    return any(isinstance(content, Content) and content.content_hash == content_hash for content in secret)
+
+
 def indexable_text(data: bytes) -> str | Unreadable:
     """The text to index: invalid UTF-8 is replaced, lines with secrets are emptied, and lines end like a prompt's."""
     if b"\0" in data:
         return Unreadable("binary")
-    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    text = text_of(data)
     verdict = content_verdict(text)
     return Unreadable(verdict) if verdict else without_secrets(text)
+
+
+def text_of(data: bytes) -> str:
+    """The text that a file holds, its secrets included."""
+    return data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

@@ -125,6 +125,9 @@ class Upkeep:
             self._requests.append(item)
 
     def _seconds_to_wait(self) -> float | None:
+        if self._requests:
+            # It came in between the batches of a comparison.
+            return 0.0
         now = time.monotonic()
         times = [at for at in (self._compare_at, self._debounce.due_at(hold=self._git_is_at_work())) if at is not None]
         if self._writer is None:

@@ -41,6 +41,9 @@ EVENTS: list[type[FileSystemEvent]] = [
 ]
 """Not opened, and not closed without writing: indexing itself reads files and would flood the queue."""
 
+GIT, HEAD = ".git", ".git/HEAD"
+"""Of git's own files only HEAD matters: when another commit is checked out, everything is compared."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +57,7 @@ class Watcher:
     def __init__(self, root: Path, on_hint: Callable[[str], None], on_lost: Callable[[], None]) -> None:
         self._root = root
         self._on_hint = on_hint
+        self._on_lost = on_lost
         self._overflow = _OverflowHandler(on_lost)
         self._handler = _Handler(self)
         self._observer: BaseObserver | None = None
@@ -74,6 +78,8 @@ class Watcher:
             self._observer = None
             self._failed = True
         self._watch("", recursive=False)
+        if (self._root / GIT).is_dir():
+            self._watch(GIT, recursive=False)
 
     def cover(self, directories: Iterable[str]) -> list[str]:
         """Watch exactly these top-level directories; returns those that were not watched before.
@@ -83,7 +89,7 @@ class Watcher:
         self.layout_changed.clear()
         changed, self._changed = self._changed, set()
         wanted = set(directories)
-        for name in (set(self._watches) - wanted - {""}) | (changed & set(self._watches)):
+        for name in (set(self._watches) - wanted - {"", GIT}) | (changed & set(self._watches)):
             self._unwatch(name)
         added = sorted(wanted - set(self._watches))
         for name in added:
@@ -126,7 +132,9 @@ class Watcher:
                 relative = Path(os.fsdecode(path)).relative_to(self._root).as_posix()
             except ValueError:
                 continue
-            if relative == "." or relative == ".git" or relative.startswith(".git/"):
+            if relative == HEAD:
+                self._on_lost()
+            if relative == "." or relative == GIT or relative.startswith(GIT + "/"):
                 continue
             if event.is_directory and "/" not in relative:
                 self._changed.add(relative)
@@ -153,9 +161,9 @@ class Watcher:
             _log.debug("the watch of %s had gone already: %s", name, error)
 
     def _directories(self) -> Iterable[str]:
-        yield str(self._root)
+        yield from (str(self._root / name) for name in ("", GIT) if name in self._watches)
         for name in self._watches:
-            if name:
+            if name not in ("", GIT):
                 yield from (directory for directory, _, _ in os.walk(self._root / name))
 
 
