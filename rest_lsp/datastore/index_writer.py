@@ -145,7 +145,7 @@ class IndexWriter:
             self._store.settle()
             return False
         try:
-            joined = self._joined(segments, chosen)
+            joined = self._joined(segments, chosen, keep_dead=len(chosen) > 1)
         except MemoryError:
             self._max_merge_tokens = sum(sizes[index].live_tokens for index in chosen) // 2
             _log.warning("There is no memory to merge %d segments; smaller merges are tried.", len(chosen))
@@ -280,14 +280,16 @@ class IndexWriter:
             segments.append(LiveSegment(built))
         return segments
 
-    def _joined(self, segments: Sequence[LiveSegment], chosen: Sequence[int]) -> list[LiveSegment]:
-        """One new segment, without dead documents, where the last of the chosen ones was."""
+    def _joined(
+        self, segments: Sequence[LiveSegment], chosen: Sequence[int], *, keep_dead: bool = False
+    ) -> list[LiveSegment]:
+        """One new segment where the last of the chosen ones was; without their dead documents unless these are kept."""
         fingerprint = bytes.fromhex(self._store.fingerprint)
         sources = [segments[index] for index in chosen]
-        merged = merge_segments(new_segment_name(), sources, fingerprint, self._sorter)
+        merged = merge_segments(new_segment_name(), sources, fingerprint, self._sorter, keep_dead=keep_dead)
         result = [live for index, live in enumerate(segments) if index not in chosen]
         if merged:
-            result.insert(max(chosen) - len(chosen) + 1, LiveSegment(merged))
+            result.insert(max(chosen) - len(chosen) + 1, merged)
         return result
 
     def _publish(self, segments: Sequence[LiveSegment], *, purge: bool = False) -> None:

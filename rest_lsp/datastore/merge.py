@@ -1,4 +1,4 @@
-"""When segments are merged (a pure policy) and how (their living documents are sorted anew)."""
+"""When segments are merged (a pure policy) and how (their documents are sorted anew)."""
 
 from __future__ import annotations
 
@@ -56,31 +56,49 @@ def choose_merge(sizes: Sequence[SegmentSize], max_tokens: int = MAX_SEGMENT_TOK
         if len(tiers[tier]) >= FAN_OUT and (chosen := _that_fit(sizes, tiers[tier], max_tokens)):
             return chosen
     if len(sizes) > MAX_SEGMENTS:
-        smallest = sorted(range(len(sizes)), key=lambda index: sizes[index].live_tokens)[:FAN_OUT]
+        smallest = sorted(range(len(sizes)), key=lambda index: sizes[index].tokens)[:FAN_OUT]
         return _that_fit(sizes, smallest, max_tokens)
     return []
 
 
 def merge_segments(
-    name: str, sources: Sequence[LiveSegment], fingerprint: bytes, sorter: Sorter = suffix_array
-) -> Segment | None:
-    """One segment with the living documents of `sources`; None when none lives."""
-    documents = [
-        NewDocument(
-            live.segment.paths[document], live.segment.content_hash(document), live.segment.document_ids(document)
-        )
-        for live in sources
-        for document in live.live_documents
-    ]
-    return Segment.build(name, documents, fingerprint, sorter) if documents else None
+    name: str,
+    sources: Sequence[LiveSegment],
+    fingerprint: bytes,
+    sorter: Sorter = suffix_array,
+    *,
+    keep_dead: bool = False,
+) -> LiveSegment | None:
+    """One segment with the living documents of `sources`; None when it would be empty.
+
+    `keep_dead` takes the dead ones along, each version once, still dead: a branch that is checked out again revives
+    them.  They come first, so that a path that also lives is known by its living document.
+    """
+    living = [_document(live, document) for live in sources for document in live.live_documents]
+    versions = {(document.path, document.content_hash) for document in living}
+    dead: dict[tuple[str, bytes], NewDocument] = {}
+    for live in sources if keep_dead else ():
+        for number in live.dead:
+            version = live.segment.paths[number], live.segment.content_hash(number)
+            if version not in versions and version not in dead:
+                dead[version] = _document(live, number)
+    documents = [*dead.values(), *living]
+    if not documents:
+        return None
+    return LiveSegment(Segment.build(name, documents, fingerprint, sorter), frozenset(range(len(dead))))
+
+
+def _document(live: LiveSegment, document: int) -> NewDocument:
+    segment = live.segment
+    return NewDocument(segment.paths[document], segment.content_hash(document), segment.document_ids(document))
 
 
 def _that_fit(sizes: Sequence[SegmentSize], candidates: Sequence[int], max_tokens: int) -> list[int]:
     """The smallest candidates that make a segment of allowed size; [] when not even two do."""
     chosen: list[int] = []
     total = 0
-    for index in sorted(candidates, key=lambda index: sizes[index].live_tokens):
-        total += sizes[index].live_tokens
+    for index in sorted(candidates, key=lambda index: sizes[index].tokens):
+        total += sizes[index].tokens
         if total > max_tokens:
             break
         chosen.append(index)

@@ -79,12 +79,12 @@ def matches(view: View, reversed_context: Sequence[int], min_length: int) -> Ite
     sorted in, and shorter ones lie around it: the ranges grow outwards from there, one step per length that occurs.
     """
     segment = view.segment
-    pattern = _dense_pattern(segment, reversed_context)
+    pattern = dense_pattern(segment, reversed_context)
     if len(pattern) < max(min_length, 1):
         return
     width = segment.token_bytes
     sought = struct.pack(f">{len(pattern)}{segment.token_code}", *pattern)
-    key = _key(segment, len(sought))
+    key = suffix_key(segment, len(sought))
     rows = segment.rows
     first, last = segment.first_rows[pattern[0]], segment.first_rows[pattern[0] + 1]
     low = high = bisect_left(rows, sought, first, last, key=key)
@@ -92,7 +92,7 @@ def matches(view: View, reversed_context: Sequence[int], min_length: int) -> Ite
     above = _agreement(key(rows[high]), sought, width) if high < last else 0
     while (length := max(below, above)) >= max(min_length, 1):
         prefix = sought[: length * width]
-        key = _key(segment, length * width)
+        key = suffix_key(segment, length * width)
         if below == length:
             end = low
             low = bisect_left(rows, prefix, first, end, key=key) if length > 1 else first
@@ -105,7 +105,7 @@ def matches(view: View, reversed_context: Sequence[int], min_length: int) -> Ite
             above = _agreement(key(rows[high]), prefix, width) if high < last else 0
 
 
-def _dense_pattern(segment: Segment, reversed_context: Sequence[int]) -> list[int]:
+def dense_pattern(segment: Segment, reversed_context: Sequence[int]) -> list[int]:
     """The context in the segment's own numbering, up to the first token that does not occur in it."""
     dense_ids = segment.dense_ids
     n_ids = len(dense_ids)
@@ -117,7 +117,7 @@ def _dense_pattern(segment: Segment, reversed_context: Sequence[int]) -> list[in
     return pattern
 
 
-def _key(segment: Segment, n_bytes: int) -> Callable[[int], bytes]:
+def suffix_key(segment: Segment, n_bytes: int) -> Callable[[int], bytes]:
     """Position → the first bytes of its suffix.  The last token is a separator, so what lies behind never decides."""
     data, start, width = cast("bytes", segment.data), segment.tokens_at, segment.token_bytes
 
@@ -168,12 +168,12 @@ def _read_picks(level: Sequence[Match], picks: Sequence[int], depth: int) -> lis
     begin = offset = 0
     for match in level:
         end = bisect_left(picks, offset + match.high - match.low, begin)
-        found += _read_rows(match.view, [match.low + pick - offset for pick in picks[begin:end]], depth)
+        found += read_rows(match.view, [match.low + pick - offset for pick in picks[begin:end]], depth)
         begin, offset = end, offset + match.high - match.low
     return found
 
 
-def _read_rows(view: View, picked: Sequence[int], depth: int) -> list[_Continuation]:
+def read_rows(view: View, picked: Sequence[int], depth: int) -> list[_Continuation]:
     """What follows the given rows, up to `depth` tokens, except in dead documents and where nothing follows.
 
     In reading order it stands in front of the position, last token first.  This is the innermost loop: 1 µs per row.

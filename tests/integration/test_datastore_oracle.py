@@ -21,7 +21,7 @@ from rest_lsp.datastore.suffix_array import doubling_suffix_array
 from tests.faults_datastore import asking, check_oracle
 from tests.files_datastore import FINGERPRINT, write_files
 
-SEQUENCES, STEPS, CONTEXTS = 250, 8, 12
+SEQUENCES, STEPS, CONTEXTS = 100, 8, 12
 PATHS = [f"{folder}f{number}.py" for folder in ("", "lib/", "lib/deep/") for number in range(3)]
 WORDS = ["a", "b", "c", "ab", "x"]
 RULES = IndexRules(exclude=(".restlspignore",))
@@ -160,7 +160,7 @@ class Machine:
 
 @pytest.mark.parametrize("group", range(4))
 def test_lookups_equal_a_scan_after_any_sequence(group: int) -> None:
-    """A thousand sequences in four groups, each of eight steps with several edits and now and then a crash."""
+    """Four hundred sequences in four groups, each of eight steps with several edits and now and then a crash."""
     for seed in range(group * SEQUENCES, (group + 1) * SEQUENCES):
         with tempfile.TemporaryDirectory() as folder:
             machine = Machine(Path(folder), random.Random(seed))

@@ -92,6 +92,26 @@ def test_merged_segments_hold_the_living_documents(layers: list[dict[str, list[i
         dead = frozenset(index for index, document in enumerate(documents) if document.path in later)
         sources.append(LiveSegment(Segment.build(f"{number}", documents, bytes(16)), dead))
         expected |= layer
-    merged = merge_segments("m", sources, bytes(16))
-    found = {} if merged is None else {path: merged.document_ids(at).tolist() for at, path in enumerate(merged.paths)}
-    assert found == expected
+    for keep_dead in (False, True):
+        merged = merge_segments("m", sources, bytes(16), keep_dead=keep_dead)
+        alive = merged.live_documents if merged else ()
+        assert {
+            merged.segment.paths[at]: merged.segment.document_ids(at).tolist() for at in alive if merged
+        } == expected
+        assert bool(merged and merged.dead) <= keep_dead
+        for path in expected:
+            assert merged is not None
+            assert merged.segment.document_of_path[path] not in merged.dead, "a path is known by its living document"
+
+
+def test_dead_versions_are_taken_along_once() -> None:
+    def segment(name: str, content_hash: bytes, token: int) -> Segment:
+        return Segment.build(name, [NewDocument("a", content_hash, [token, 2])], bytes(16))
+
+    one, two, three = b"1" * 16, b"2" * 16, b"3" * 16
+    layers = [("s1", one, 1), ("s2", two, 5), ("s3", one, 1), ("s4", two, 5), ("s5", three, 7)]
+    sources = [LiveSegment(segment(*layer), frozenset([0]) if layer[0] != "s5" else frozenset()) for layer in layers]
+    merged = merge_segments("m", sources, bytes(16), keep_dead=True)
+    assert merged is not None
+    assert [merged.segment.content_hash(number) for number in range(merged.segment.n_documents)] == [one, two, three]
+    assert merged.dead == {0, 1}

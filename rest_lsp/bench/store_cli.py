@@ -1,0 +1,123 @@
+"""`rest-lsp bench index` and `bench retrieval`: the datastore by itself, without a model's weights."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from rest_lsp.cli_options import Overrides, settings_for, takes_options
+from rest_lsp.errors import RestLspError
+
+if TYPE_CHECKING:
+    from rest_lsp.bench.store_retrieval import Latency
+
+JsonPath = Annotated[Path | None, typer.Option(help="Write the figures to this file.", metavar="OUT")]
+
+
+@takes_options("model")
+def index(
+    *,
+    tokens: Annotated[int, typer.Option(min=10_000, help="Size of the workspace, about.")] = 10_000_000,
+    json: JsonPath = None,
+    overrides: Overrides,
+) -> None:
+    """Build an index of installed libraries and keep it current: rates, memory, disk, resuming, saves, branches.
+
+    rest-lsp bench index --tokens 1000000 --json index.json
+    """
+    from rest_lsp.bench.machine import this_machine
+    from rest_lsp.bench.store_index import measure
+    from rest_lsp.workspace import tokenizer_path
+
+    console = Console(stderr=True)
+    figures = measure(tokenizer_path(settings_for(None, overrides)), tokens, console.log).to_json()
+    table = Table("figure", "value")
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), f"{value:,.3g}" if isinstance(value, float) else f"{value:,}")
+    Console().print(table)
+    _finish({"machine": this_machine().to_json(), "index": figures}, json)
+
+
+@takes_options("model")
+def retrieval(
+    *,
+    sizes: Annotated[
+        str, typer.Option(help="Tokens of the datastore, rising, with commas.", metavar="SIZES")
+    ] = "1000000,3000000,10000000",
+    queries: Annotated[int, typer.Option(min=10, help="Contexts from files that are held out.")] = 3000,
+    json: JsonPath = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw cost against size.", metavar="OUT.png")] = None,
+    overrides: Overrides,
+) -> None:
+    """Time lookups and drafts by the size of the datastore, beside a merge, and beside REST's rule and infini-gram.
+
+    rest-lsp bench retrieval --json retrieval.json --plot retrieval.png
+    """
+    from rest_lsp.bench.machine import this_machine
+    from rest_lsp.bench.plot import check_plotting
+    from rest_lsp.bench.store_plot import write_store_plot
+    from rest_lsp.bench.store_retrieval import measure
+    from rest_lsp.bench.store_text import read_corpus
+    from rest_lsp.tokenizer import Tokenizer
+    from rest_lsp.workspace import tokenizer_path
+
+    if plot:
+        check_plotting()
+    wanted = _sizes(sizes)
+    console = Console(stderr=True)
+    console.log("reading text")
+    tokenizer = Tokenizer.from_file(tokenizer_path(settings_for(None, overrides)))
+    corpus = read_corpus(tokenizer, wanted[-1], queries)
+    found = list(measure(corpus, wanted, console.log))
+    Console().print(_latencies(found))
+    machine = this_machine()
+    if plot:
+        write_store_plot(plot, found, machine.label)
+    _finish({"machine": machine.to_json(), "retrieval": [one.to_json() for one in found]}, json)
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        found = sorted(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        found = []
+    if not found or found[0] < 10_000:
+        raise RestLspError(
+            f"{text!r} are no sizes.", "Give numbers of at least 10000 with commas, as in 1000000,3000000."
+        )
+    return found
+
+
+def _latencies(found: Sequence[Latency]) -> Table:
+    table = Table(
+        Column("arrangement", no_wrap=True),
+        "tokens",
+        "segments",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "cpu p50",
+        "cpu p99",
+        "over 2 ms",
+        "queries",
+    )
+    for one in found:
+        table.add_row(
+            one.name, f"{one.tokens:,}", str(one.segments), f"{one.p50:.3f}", f"{one.p99:.3f}", f"{one.maximum:.2f}",
+            f"{one.cpu_p50:.3f}", f"{one.cpu_p99:.3f}", str(one.stalls), str(one.queries),
+        )  # fmt: skip
+    return table
+
+
+def _finish(report: dict[str, Any], path: Path | None) -> None:
+    """The last line is JSON, for programs."""
+    text = json_format.dumps(report)
+    print(text)
+    if path:
+        path.write_text(text + "\n", encoding="utf-8")

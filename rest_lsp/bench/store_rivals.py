@@ -1,0 +1,97 @@
+"""Other ways to look up what follows: REST's own rule on our segments, and the package of infini-gram, if installed."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rest_lsp.datastore.search import View, dense_pattern, read_rows, suffix_key
+from rest_lsp.datastore.segment import NewDocument
+from rest_lsp.datastore.snapshot import Snapshot
+from rest_lsp.datastore.suffix_array import suffix_array
+
+LONGEST, SHORTEST, MOST, CHOICES, DEPTH = 16, 2, 5_000, 64, 10
+"""REST, arXiv 2311.08252 §4.1 and DraftRetriever/src/lib.rs."""
+
+
+def rest_rule(snapshot: Snapshot) -> Callable[[Sequence[int]], object]:
+    """From the longest n-gram down, one search each, the first 5,000 places in order, every prefix counted."""
+    views = [View(live.segment) for live in snapshot.generation.segments]
+
+    def ask(context: Sequence[int]) -> object:
+        for length in range(LONGEST, SHORTEST - 1, -1):
+            places = [place for view in views for place in _places(view, context[: -length - 1 : -1], length)]
+            if places:
+                counts: Counter[tuple[int, ...]] = Counter()
+                for tokens in places[:MOST]:
+                    counts.update(tokens[:depth] for depth in range(1, len(tokens) + 1))
+                return counts.most_common(CHOICES)
+        return []
+
+    return ask
+
+
+def _places(view: View, reversed_context: Sequence[int], length: int) -> list[tuple[int, ...]]:
+    segment = view.segment
+    pattern = dense_pattern(segment, reversed_context)
+    if len(pattern) < length:
+        return []
+    sought = struct.pack(f">{length}{segment.token_code}", *pattern)
+    key = suffix_key(segment, len(sought))
+    first, last = segment.first_rows[pattern[0]], segment.first_rows[pattern[0] + 1]
+    low = bisect_left(segment.rows, sought, first, last, key=key)
+    high = bisect_right(segment.rows, sought, low, last, key=key)
+    return [tokens for tokens, _ in read_rows(view, range(low, min(high, low + MOST)), DEPTH)]
+
+
+def infini_gram(
+    folder: Path, documents: Sequence[NewDocument], n_tokens: int
+) -> Callable[[Sequence[int]], object] | None:
+    """Its engine on the same tokens, asked for the next token's distribution; None when it is not installed.
+
+    Its ids are 16 bits wide here, which its index is for; ids are numbered anew for it.
+    """
+    try:
+        from infini_gram.engine import InfiniGramEngine
+    except ImportError:
+        return None
+    numbers = _write_infini_gram(folder, documents, n_tokens)
+    engine: Any = InfiniGramEngine(
+        index_dir=str(folder), eos_token_id=0, vocab_size=65_535, token_dtype="u16", version=4
+    )
+
+    def ask(context: Sequence[int]) -> object:
+        ids = [int(number) for number in numbers[np.asarray(context[-LONGEST:])]]
+        return engine.infgram_ntd(prompt_ids=ids, max_support=MOST)
+
+    return ask
+
+
+def _write_infini_gram(folder: Path, documents: Sequence[NewDocument], n_tokens: int) -> Any:
+    """Its files: tokens behind a separator each, pointers to bytes in suffix order, offsets of documents."""
+    folder.mkdir()
+    texts, total = [], 0
+    for document in documents:
+        texts.append(np.asarray(document.ids, dtype=np.int64))
+        total += len(texts[-1])
+        if total >= n_tokens:
+            break
+    used = np.unique(np.concatenate(texts))
+    numbers = np.zeros(1 << 18, dtype=np.int64)
+    numbers[used] = np.arange(1, len(used) + 1)
+    separator = np.array([65_535], dtype=np.int64)
+    stream = np.concatenate([part for text in texts for part in (separator, numbers[text])]).astype(np.uint16)
+    # It compares little-endian bytes, so the order is that of numbers with their bytes swapped.
+    rows = suffix_array(stream.byteswap()).astype(np.uint64) * 2
+    width = int(np.ceil(np.log2(2 * len(stream)) / 8))
+    (folder / "tokenized.0").write_bytes(stream.tobytes())
+    (folder / "table.0").write_bytes(rows.view(np.uint8).reshape(-1, 8)[:, :width].tobytes())
+    starts = np.cumsum([0, *(2 * (len(text) + 1) for text in texts[:-1])]).astype(np.uint64)
+    (folder / "offset.0").write_bytes(starts.tobytes())
+    return numbers
