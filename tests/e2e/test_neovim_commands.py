@@ -170,7 +170,9 @@ def wait_for_words(neovim: Neovim, words: str) -> None:
 def test_the_status_line_follows_the_server(neovim: Neovim) -> None:
     cases: list[tuple[dict[str, object], str]] = [
         (status(state="loading", percent=40, progress="0.2 of 0.5 GB"), "loading 40 %"),
-        (status(state="indexing", progress="1,204 files"), "indexing 1,204 files"),
+        (status(state="loading", percent=40, progress="downloading 40 %"), "downloading 40 %"),
+        (status(state="loading", percent=40), "loading 40 %"),
+        (status(state="indexing", percent=40, progress="1,204 of 3,010 files"), "indexing 1,204 of 3,010 files"),
         (status(), "ready"),
         (status(state="paused", enabled=False), "paused"),
         (status(disabledLanguages=["python"]), "off for python"),

@@ -59,16 +59,19 @@ local function paused(status)
   return 'paused'
 end
 
+--- Progress that begins with a word says itself what is done; files are counted; else there is a share.
 ---@param status rest_lsp.Status
 ---@return string
 local function progress(status)
-  if status.percent then
-    return ('%s %d %%'):format(status.state, status.percent)
+  if status.progress and status.progress:match('^%a') then
+    return status.progress
+  elseif status.progress and (status.state == 'indexing' or not status.percent) then
+    return status.state .. ' ' .. status.progress
   end
-  return status.progress and status.state .. ' ' .. status.progress or status.state
+  return status.percent and ('%s %d %%'):format(status.state, status.percent) or status.state
 end
 
---- A status in words: "loading 40 %", "indexing 1,204 files", "ready", "paused until 15:40".
+--- A status in words: "downloading 40 %", "indexing 1,204 files", "ready", "paused until 15:40".
 ---@param status rest_lsp.Status
 ---@param filetype? string
 ---@return string
