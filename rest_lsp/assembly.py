@@ -6,21 +6,14 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rest_lsp.assembly_drafting import Drafting
-from rest_lsp.assembly_experience import keep_experience, kept_experience
 from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.service import CompletionService
 from rest_lsp.config import CompletionOptions, Settings
-from rest_lsp.datastore.datastore import Datastore
 from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
-from rest_lsp.drafting.deleted import DeletedText
-from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.drafting.recent import RecentCompletions
 from rest_lsp.engine.choice import choose_device, choose_dtype, choose_form, choose_threads
@@ -31,7 +24,7 @@ from rest_lsp.errors import ConfigError
 from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.stats import StatsLog
 from rest_lsp.tokenizer import Tokenizer
-from rest_lsp.workspace import model_name, model_store, open_datastore
+from rest_lsp.workspace import model_name, model_store
 
 log = logging.getLogger(__name__)
 
@@ -47,54 +40,6 @@ class LoadedModel:
     tokenizer: Tokenizer
     tokenizer_path: Path
     reasons: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Session:
-    """A loaded model and the datastore of one workspace, ready to complete.
-
-    `tokenizer` encodes open documents, for the datastore and so that the next request finds them encoded; `deleted` is
-    told what edits remove; `keep` writes down what was learnt.
-    """
-
-    service: CompletionService
-    model: LoadedModel
-    datastore: Datastore | None
-    stats: StatsLog
-    tokenizer: DocumentEncoder
-    deleted: DeletedText
-    keep: Callable[[], None]
-
-    def status(self) -> dict[str, Any]:
-        """Plain data about what runs, for people."""
-        return {**asdict(self.model.engine.info), "reasons": self.model.reasons}
-
-    def close(self) -> None:
-        self.keep()
-        if self.datastore is not None:
-            self.datastore.close()
-
-
-def open_session(settings: Settings, workspace: Path | None, progress: Progress = silent) -> Session:
-    """Load the model, measure the machine the first time, open the datastore; seconds.
-
-    Raises ModelError, ConfigError or DatastoreError, each with a remedy, and whatever `progress` raises.
-    """
-    model = load_model(settings, progress)
-    wanted = workspace is not None and settings.datastore.enabled and settings.drafting.enabled
-    datastore = open_datastore(settings, workspace, model.tokenizer_path) if wanted and workspace else None
-    try:
-        stats = StatsLog()
-        budget = choose_budget(settings, model.engine, progress)
-        experience = kept_experience(settings, workspace, model.engine.info.model)
-        drafting = Drafting(settings.drafting, model.tokenizer, datastore, budget, experience)
-        service = build_service(settings, model, drafting, stats, drafting.recent)
-        keep = partial(keep_experience, experience, settings, workspace, model.engine.info.model)
-        return Session(service, model, datastore, stats, drafting.encoder, drafting.deleted, keep)
-    except BaseException:
-        if datastore is not None:
-            datastore.close()
-        raise
 
 
 def fetch_model(settings: Settings, progress: Progress = silent) -> None:

@@ -19,7 +19,7 @@ from rest_lsp.positions import Position, TextPositions
 from rest_lsp.workspace import find_root, require_folder
 
 if TYPE_CHECKING:
-    from rest_lsp.assembly import Session
+    from rest_lsp.assembly_session import Session
 
 
 @takes_options("model", "device", "completion", "drafting", "datastore")
@@ -108,9 +108,9 @@ def _read_text(file: Path) -> str:
 
 
 def _open(settings: Settings, root: Path, progress: Progress) -> Session:
-    from rest_lsp.assembly import open_session
+    from rest_lsp.assembly_session import open_session
 
-    session = open_session(settings, root, progress)
+    session = open_session(settings, [root], progress)
     if session.datastore is not None and settings.drafting.enabled:
         session.datastore.refresh(lambda event: progress(ProgressEvent(event.stage, event.done, event.total, "files")))
     return session

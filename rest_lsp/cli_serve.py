@@ -35,7 +35,7 @@ def serve(*, overrides: Overrides) -> None:
 
 def _open_session(*arguments: Any) -> Any:
     # Loading torch takes seconds; the editor gets its answer to `initialize` before that.
-    from rest_lsp.assembly import open_session
+    from rest_lsp.assembly_session import open_session
 
     return open_session(*arguments)
 

@@ -106,10 +106,10 @@ def check_completion(loaded: Loaded, root: Path | None) -> Check:
         return Check(
             "completion", "warn", "Not tried, as there is no converted model.", "rest-lsp complete, or an editor."
         )
-    from rest_lsp.assembly import open_session
+    from rest_lsp.assembly_session import open_session
 
     started = perf_counter()
-    session = open_session(loaded.settings, root, silent)
+    session = open_session(loaded.settings, [root] if root else [], silent)
     try:
         ready = perf_counter()
         result = session.service.complete(CompletionRequest(_PROBE, len(_PROBE), language="python"), CancelToken())

@@ -20,7 +20,7 @@ LAYERS = (
     ("bench",),
     ("cli_options", "cli_terminal"),
     ("server",),
-    ("assembly", "workspace", "config_sources"),
+    ("assembly", "folders", "workspace", "config_sources"),
     ("completion",),
     ("engine",),
     ("drafting",),

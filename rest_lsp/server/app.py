@@ -163,7 +163,7 @@ class RestLanguageServer(LanguageServer):
         self._watch.watch_editor(params.process_id)
         window = params.capabilities.window
         self._status.shows_progress_bars = bool(window and window.work_done_progress)
-        self._configuration.load(self.protocol.workspace.root, params.initialization_options)
+        self._configuration.load(self.protocol.workspace.roots, params.initialization_options)
 
     def _initialized(self, params: types.InitializedParams) -> None:
         self._client_log.connect(self._send_log)
@@ -177,7 +177,7 @@ class RestLanguageServer(LanguageServer):
             connection["position_encoding"],
         )
         self._configure()
-        self._reopen()
+        self._apply()
 
     def _shut_down(self, params: None) -> None:
         self._keeper.close()
@@ -207,28 +207,24 @@ class RestLanguageServer(LanguageServer):
         self._buffers.closed(document)
 
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
-        """Replaces what the editor said before; editors that keep nothing for us send something empty.
-
-        What only says how the server behaves needs no new session, and loading a model takes seconds.
-        """
+        """Replaces what the editor said before; editors that keep nothing for us send something empty."""
         if params.settings:
             before = self._configuration.settings
-            self._configuration.load(self._configuration.root, params.settings)
+            self._configuration.load(self._configuration.roots, params.settings)
             self._configure()
             if _of_session(self._configuration.settings) != _of_session(before):
-                self._reopen()
+                self._apply()
 
     def _did_change_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
-        """Only the first folder is indexed, so most changes change nothing."""
-        if self.protocol.workspace.root != self._configuration.root:
-            self._configuration.load(self.protocol.workspace.root)
+        if self.protocol.workspace.roots != self._configuration.roots:
+            self._configuration.load(self.protocol.workspace.roots)
             self._configure()
-            self._reopen()
+            self._apply()
 
-    def _reopen(self) -> None:
+    def _apply(self) -> None:
         self._buffers.detach()
         self._offers.forget()
-        self._keeper.open(self._configuration.settings, self._configuration.root)
+        self._keeper.apply(self._configuration.settings, self._configuration.roots)
 
     def _configure(self) -> None:
         loaded = self._configuration.loaded
@@ -256,6 +252,7 @@ class RestLanguageServer(LanguageServer):
             "client": self._client_name or None,
             "position_encoding": str(getattr(workspace.position_encoding, "value", workspace.position_encoding)),
             "workspace": str(workspace.root) if workspace.root else None,
+            "folders": [str(root) for root in workspace.roots],
             "settings": self._configuration.settings.model_dump(mode="json"),
         }
 

@@ -52,7 +52,7 @@ class Stats(Protocol):
 
 
 class Session(Protocol):
-    """A loaded model and the datastore of one workspace."""
+    """A loaded model and the datastore of one workspace.  `apply` belongs to the engine's thread."""
 
     @property
     def service(self) -> CompletionService: ...
@@ -62,6 +62,7 @@ class Session(Protocol):
     def tokenizer(self) -> Tokenizer: ...
     @property
     def stats(self) -> Stats: ...
+    def apply(self, settings: Settings, roots: Sequence[Path]) -> bool: ...
     def status(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
 
@@ -82,8 +83,11 @@ class Finding(Protocol):
 LoadSettings = Callable[[Path | None, Mapping[str, Any]], Loaded]
 """Workspace folder and the editor's settings in; never raises."""
 
-OpenSession = Callable[[Settings, Path | None, Progress], Session]
-"""Blocks; raises RestLspError with a remedy.  What `Progress` raises ends it and must leave nothing behind."""
+OpenSession = Callable[[Settings, Sequence[Path], Progress], Session]
+"""For the folders of a workspace.  Blocks; raises RestLspError with a remedy.
+
+What `Progress` raises ends it and must leave nothing behind.
+"""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Commands:
 
     def explain_last(self, *_: object) -> dict[str, Any] | None:
         """The files and lines that the completion shown last was drafted from; null before the first."""
-        return explain(self.history.last_shown(), self.configuration.root)
+        return explain(self.history.last_shown())
 
     def debug_info(self, *_: object) -> dict[str, Any]:
         """What to put into a bug report; holds paths but no code."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ class Configuration:
 
     def __init__(self, load_settings: LoadSettings) -> None:
         self.loaded = Loaded(Settings(), ())
-        self.root: Path | None = None
+        self.roots: tuple[Path, ...] = ()
         self._load_settings = load_settings
         self._editor: Mapping[str, Any] = {}
         self._chosen: str | None = None
@@ -27,13 +27,18 @@ class Configuration:
         settings = self.loaded.settings
         return settings if self._chosen is None else with_model(settings, self._chosen)
 
-    def load(self, root: Path | None, editor: object = None) -> None:
+    @property
+    def root(self) -> Path | None:
+        """The folder whose options are used."""
+        return next(iter(self.roots), None)
+
+    def load(self, roots: Sequence[Path], editor: object = None) -> None:
         """Read all sources; `editor` replaces what the editor said before, when it says anything."""
         if isinstance(editor, Mapping) and editor:
             self._editor = editor
         named = self.loaded.settings.model.name
-        self.root = root
-        self.loaded = self._load_settings(root, self._editor)
+        self.roots = tuple(roots)
+        self.loaded = self._load_settings(self.root, self._editor)
         if self.loaded.settings.model.name != named:
             # Whoever names another model in the settings wants that one.
             self._chosen = None

@@ -78,15 +78,20 @@ class EditorWorkspace(Workspace):
         self.codec = LinePositionCodec(encoding)
         self._position_codec = self.codec
         self.on_close: Callable[[Document], None] | None = None
+        # Clients without folders have one root, which stays.
+        self._rooted = [root_uri] if root_uri and not folders else []
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that exist, in the client's order."""
+        uris = [*self._rooted, *(folder.uri for folder in self.folders.values())]
+        paths = [file_path(uri) for uri in uris]
+        return tuple(path for path in paths if path is not None and path.is_dir())
 
     @property
     def root(self) -> Path | None:
-        """The first folder that exists; the others are not indexed."""
-        for uri in [*(folder.uri for folder in self.folders.values()), *([self.root_uri] if self.root_uri else [])]:
-            path = file_path(uri)
-            if path is not None and path.is_dir():
-                return path
-        return None
+        """The first folder: its options are used, and documents are named relative to it."""
+        return next(iter(self.roots), None)
 
     def open_document(self, uri: str) -> Document | None:
         """The buffer that the editor has open under `uri`."""

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rest_lsp.completion.request import SourceUse
+from rest_lsp.folders import is_uri
 from rest_lsp.server.history import Record
 
 
-def explain(record: Record | None, root: Path | None) -> dict[str, Any] | None:
+def explain(record: Record | None) -> dict[str, Any] | None:
     """Plain data about a completion that the model was asked for; None when there is none."""
     if record is None or record.cost is None:
         return None
@@ -22,7 +23,7 @@ def explain(record: Record | None, root: Path | None) -> dict[str, Any] | None:
         "decode_ms": round(cost.decode_ms, 1),
         "retrieval_ms": round(cost.retrieval_ms, 1),
         "wait_ms": round(record.wait_ms, 1),
-        "sources": [{**source._asdict(), "uri": uri_of(source, root)} for source in cost.sources],
+        "sources": [{**source._asdict(), "uri": uri_of(source, record.root)} for source in cost.sources],
     }
 
 
@@ -31,12 +32,6 @@ def uri_of(source: SourceUse, root: Path | None) -> str:
     path = Path(source.path)
     if path.is_absolute():
         return path.as_uri()
-    if root is not None and not _is_uri(source.path):
+    if root is not None and not is_uri(source.path):
         return (root / path).as_uri()
     return source.path
-
-
-def _is_uri(name: str) -> bool:
-    """A scheme has at least two characters: one alone is a drive."""
-    scheme, colon, _ = name.partition(":")
-    return bool(colon) and len(scheme) > 1 and "/" not in scheme

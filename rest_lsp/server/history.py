@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -34,6 +35,7 @@ class Record:
 
     suggestion   id of what was handed to the editor
     from_cache   the answer is the rest of an earlier one, and so is its cost
+    root         of the workspace then, to which the names of sources are relative
     """
 
     outcome: Outcome
@@ -41,6 +43,7 @@ class Record:
     cost: Cost | None
     suggestion: str | None = None
     from_cache: bool = False
+    root: Path | None = None
 
 
 class History:
@@ -60,10 +63,11 @@ class History:
         *,
         suggestion: str | None = None,
         from_cache: bool = False,
+        root: Path | None = None,
     ) -> None:
         """Count one request; of the result only numbers and the places it was drafted from are kept."""
         self._outcomes[outcome.value] += 1
-        record = Record(outcome, wait_ms, _cost(result) if result is not None else None, suggestion, from_cache)
+        record = Record(outcome, wait_ms, _cost(result) if result is not None else None, suggestion, from_cache, root)
         self._n_from_cache += from_cache
         self._records.append(record)
         if outcome is Outcome.RETURNED:

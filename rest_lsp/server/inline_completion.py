@@ -124,7 +124,12 @@ class InlineCompletion:
     def _record(self, attempt: _Attempt, *, from_cache: bool = False) -> None:
         wait_ms = 1000 * (time.monotonic() - attempt.start_s)
         self._history.record(
-            attempt.outcome, wait_ms, attempt.result, suggestion=attempt.suggestion, from_cache=from_cache
+            attempt.outcome,
+            wait_ms,
+            attempt.result,
+            suggestion=attempt.suggestion,
+            from_cache=from_cache,
+            root=attempt.workspace.root,
         )
 
     async def _complete_unopened(self, attempt: _Attempt) -> Answer:
@@ -193,8 +198,8 @@ class InlineCompletion:
 
     async def _unopened(self, uri: str, workspace: EditorWorkspace) -> Document | None:
         """A text file in the workspace that the editor has not opened, as it is on the disk."""
-        path, root = file_path(uri), workspace.root
-        if path is None or root is None or not path.resolve().is_relative_to(root.resolve()):
+        path = file_path(uri)
+        if path is None or not any(path.resolve().is_relative_to(root.resolve()) for root in workspace.roots):
             return None
         text = await self._files.post(f"read {uri}", lambda _: _read_text(path))
         if text is None:

@@ -44,6 +44,7 @@ class ModelChoice:
         self._fetcher = fetcher
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._newest: asyncio.Future[None] | None = None
 
     async def listed(self, session: Session | None) -> list[dict[str, Any]]:
         """Every model of the catalogue, and the loaded one where it comes from elsewhere."""
@@ -59,12 +60,8 @@ class ModelChoice:
 
     def choose(self, name: str) -> None:
         """Fetch it, then load it; a choice that is still being fetched is given up for the new one."""
-        task = self._loop.create_task(self._choose(name))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _choose(self, name: str) -> None:
         settings = with_model(self._configuration.settings, name)
+        # Posted at once: whoever has the answer to this choice has the older ones behind.
         fetched = self._fetcher.post(
             "fetch",
             lambda cancel: self._backend.fetch_model(
@@ -72,7 +69,13 @@ class ModelChoice:
                 ProgressRelay(self._status.fetching_progress, self._on_loop, lambda: cancel.is_cancelled),
             ),
         )
+        self._newest = fetched
         self._status.fetching(name)
+        task = self._loop.create_task(self._follow(name, fetched))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self, name: str, fetched: asyncio.Future[None]) -> None:
         try:
             await fetched
         except Cancelled:
@@ -84,17 +87,18 @@ class ModelChoice:
             reason = f"The model {name} could not be made ready ({type(error).__name__})."
             self._status.fetching_failed(reason, "Run `rest-lsp doctor`; the log says where it failed.")
         else:
-            self._status.fetched()
-            await self._exchange(name)
+            if fetched is self._newest:
+                self._status.fetched()
+                await self._exchange(name)
 
     async def _exchange(self, name: str) -> None:
         """Two models may not fit the memory, so the old one goes first; it comes back when the new one fails."""
         had_model, former = self._keeper.session is not None, self._configuration.chosen_model
         self._configuration.choose_model(name)
-        is_open = await self._keeper.open(self._configuration.settings, self._configuration.root)
+        is_open = await self._keeper.open(self._configuration.settings, self._configuration.roots)
         if is_open is False and had_model and self._configuration.chosen_model == name:
             self._configuration.choose_model(former)
-            await self._keeper.open(self._configuration.settings, self._configuration.root)
+            await self._keeper.open(self._configuration.settings, self._configuration.roots)
 
     def _on_loop(self, call: Any) -> None:
         self._loop.call_soon_threadsafe(call)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,7 +49,7 @@ class SessionKeeper:
         # Touched in the engine's thread only, so that a session that was superseded while it opened is closed, too.
         self._live: Session | None = None
 
-    def open(self, settings: Settings, workspace: Path | None) -> asyncio.Task[bool | None]:
+    def open(self, settings: Settings, roots: Sequence[Path]) -> asyncio.Task[bool | None]:
         """Open in the background, after closing what was open; the outcome goes to the status board.
 
         The task says whether it is open now; None when another one was asked for meanwhile.
@@ -58,7 +58,15 @@ class SessionKeeper:
         self._indexer.give_up("refresh")
         # Whatever still waits or runs for a completion would keep the old model in memory while the new one loads.
         self._engine.give_up_all()
-        return self._start(self._open(settings, workspace))
+        return self._start(self._open(settings, roots))
+
+    def apply(self, settings: Settings, roots: Sequence[Path]) -> None:
+        """Bring the session in line with other options and folders; a model is loaded only where it must be."""
+        if self.session is None:
+            self.open(settings, roots)
+        else:
+            self._indexer.give_up("refresh")
+            self._start(self._apply(settings, roots))
 
     def reindex(self) -> bool:
         """Bring the datastore up to date in the background; False when there is none."""
@@ -79,13 +87,13 @@ class SessionKeeper:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _open(self, settings: Settings, workspace: Path | None) -> bool | None:
+    async def _open(self, settings: Settings, roots: Sequence[Path]) -> bool | None:
         self._status.loading()
 
         def work(cancel: CancelToken) -> Session:
             self._close_live()
             relay = ProgressRelay(self._status.loading_progress, self._on_loop, lambda: cancel.is_cancelled)
-            self._live = self._open_session(settings, workspace, relay)
+            self._live = self._open_session(settings, roots, relay)
             return self._live
 
         try:
@@ -103,10 +111,30 @@ class SessionKeeper:
         else:
             self.session = session
             self._status.loaded(session)
-            self._on_open(session, settings)
-            if session.datastore is not None:
-                self._start(self._refresh(session.datastore, then_watch=settings.datastore.watch))
+            self._use(session, settings)
         return self.session is not None
+
+    async def _apply(self, settings: Settings, roots: Sequence[Path]) -> None:
+        def work(_: CancelToken) -> bool:
+            return self._live is not None and self._live.apply(settings, roots)
+
+        try:
+            is_applied = await self._engine.post("session", work, is_quiet=True)
+        except Cancelled:
+            return
+        except RestLspError as error:
+            # Whatever it was, the model goes on working.
+            self._status.indexing_failed(str(error))
+            is_applied = True
+        if not is_applied:
+            self.open(settings, roots)
+        elif self.session is not None:
+            self._use(self.session, settings)
+
+    def _use(self, session: Session, settings: Settings) -> None:
+        self._on_open(session, settings)
+        if session.datastore is not None:
+            self._start(self._refresh(session.datastore, then_watch=settings.datastore.watch))
 
     async def _refresh(self, datastore: Datastore, *, then_watch: bool) -> None:
         self._status.indexing()

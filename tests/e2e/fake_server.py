@@ -69,6 +69,8 @@ class Counts:
     prewarmed: str | None = None
     buffers: dict[str, int] = field(default_factory=dict)
     opened: int = 0
+    applied: int = 0
+    roots: list[str] = field(default_factory=list)
     former_was_alive: bool = False
     running: int = 0
     most_running: int = 0
@@ -160,7 +162,7 @@ class FakeDatastore:
         self._counts.buffers[path] = len(ids)
 
     def admits(self, path: str) -> bool:
-        return not path.startswith("/")
+        return not path.startswith("/elsewhere/")
 
     def drop_buffer(self, path: str) -> None:
         self._counts.buffers.pop(path, None)
@@ -177,6 +179,14 @@ class FakeSession:
         self.stats = StatsLog()
         self._settings = settings
         self._close_gate = close_gate
+
+    def apply(self, settings: Settings, roots: Sequence[Path]) -> bool:
+        if (settings.model, settings.device) != (self._settings.model, self._settings.device):
+            return False
+        counts = self.datastore.status()
+        counts.applied += 1
+        counts.roots = [str(root) for root in roots]
+        return True
 
     def status(self) -> dict[str, Any]:
         return {"model": self._settings.model.name, "device": "cpu", "thread": threading.current_thread().name}
@@ -207,7 +217,7 @@ def main() -> None:
 
     opened: list[weakref.ref[FakeSession]] = []
 
-    def open_session(settings: Settings, _: Path | None, progress: Callable[[Any], None]) -> FakeSession:
+    def open_session(settings: Settings, roots: Sequence[Path], progress: Callable[[Any], None]) -> FakeSession:
         is_former_alive = bool(opened) and opened[-1]() is not None
         print("torch says something on import")
         if given.open_gate is not None:
@@ -216,7 +226,7 @@ def main() -> None:
             raise ModelError("The model nowhere/none is not on this machine.", "Run `rest-lsp models pull`.")
         if given.broken:
             raise ValueError("password = 'hunter2'")
-        counts = Counts(opened=len(opened) + 1, former_was_alive=is_former_alive)
+        counts = Counts(opened=len(opened) + 1, former_was_alive=is_former_alive, roots=[str(root) for root in roots])
         session = FakeSession(settings, FakeDatastore(counts, given.index_gate), counts, given.close_gate)
         opened.append(weakref.ref(session))
         session.service.owner = session

@@ -136,8 +136,9 @@ def test_another_model_is_fetched_while_the_old_one_works(client: LspClient, tmp
     titles = [told["value"].get("title") for told in client.notifications("$/progress")]
     assert "Fetching second" in titles
     client.notify("workspace/didChangeConfiguration", {"settings": {"model": "first", "completion": {"seed": 1}}})
-    reopened = client.poll_status(lambda status: status["datastore"] and status["datastore"]["opened"] == 3)
-    assert reopened["model"] == "second", "the choice is for this session"
+    changed = client.poll_status(lambda status: status["datastore"] and status["datastore"]["applied"] == 1)
+    assert changed["model"] == "second", "the choice is for this session"
+    assert changed["datastore"]["opened"] == 2, "and the model need not be loaded again"
     client.notify("workspace/didChangeConfiguration", {"settings": {"model": "third"}})
     client.poll_status(lambda status: status["model"] == "third" and status["state"] == "ready")
 

@@ -243,3 +243,42 @@ def test_a_folder_that_is_added_later_becomes_the_workspace(tmp_path: Path) -> N
         client.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": added, "removed": []}})
         client.poll_status(lambda status: status["model"] == "qwen2.5-coder-1.5b" and status["state"] == "ready")
         assert run(client, "rest.debugInfo")["workspace"] == str(tmp_path)
+
+
+def test_folders_are_added_and_removed_without_loading_the_model_again(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+
+    def change(added: list[Path], removed: list[Path]) -> None:
+        folders = [[{"uri": path.as_uri(), "name": path.name} for path in paths] for paths in (added, removed)]
+        event = dict(zip(("added", "removed"), folders, strict=True))
+        client.notify("workspace/didChangeWorkspaceFolders", {"event": event})
+
+    with LspClient() as client:
+        client.initialize(first)
+        client.wait_for_state("ready")
+        client.open((second / "a.py").as_uri(), "word")
+        change([second], [])
+        client.poll_status(lambda status: status["datastore"]["roots"] == [str(first), str(second)])
+        client.poll_status(lambda status: status["datastore"]["refreshed"] == 2)
+        client.poll_status(lambda status: status["datastore"]["buffers"])
+        assert client.complete((second / "a.py").as_uri(), 0, 4)
+        assert client.ask("rest/status")["datastore"]["last_path"] == str(second / "a.py")
+        change([], [second])
+        client.poll_status(lambda status: status["datastore"]["roots"] == [str(first)])
+        assert client.ask("rest/status")["datastore"]["opened"] == 1
+
+
+def test_options_that_the_model_does_not_care_about_reload_nothing(tmp_path: Path) -> None:
+    with LspClient() as client:
+        client.initialize(tmp_path, options={"model": "mine"})
+        client.wait_for_state("ready")
+        client.open("untitled:a", "word")
+        assert client.complete("untitled:a", 0, 4)
+        settings = {"model": "mine", "completion": {"max_tokens_single": 8}}
+        client.notify("workspace/didChangeConfiguration", {"settings": settings})
+        client.poll_status(lambda status: status["datastore"]["applied"] == 1)
+        assert client.complete("untitled:a", 0, 4)
+        status = client.ask("rest/status")
+        assert (status["datastore"]["opened"], status["datastore"]["started"]) == (1, 2), "nothing old is offered"

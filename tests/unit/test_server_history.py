@@ -23,8 +23,8 @@ RESULT = CompletionResult(
 
 def test_numbers_and_places_are_kept_and_text_is_not() -> None:
     history = History()
-    history.record(Outcome.RETURNED, 12.0, RESULT)
-    explained = explain(history.last_shown(), Path("/home/me"))
+    history.record(Outcome.RETURNED, 12.0, RESULT, root=Path("/home/me"))
+    explained = explain(history.last_shown())
     assert explained is not None
     assert (explained["tokens"], explained["forwards"], explained["accepted"], explained["wait_ms"]) == (3, 2, 1, 12.0)
     assert explained["sources"] == [{"path": "a.py", "line": 7, "tokens": 2, "uri": "file:///home/me/a.py"}]
@@ -37,4 +37,4 @@ def test_every_outcome_is_counted_and_only_shown_ones_are_explained() -> None:
     history.record(Outcome.STALE, 5.0, RESULT)
     assert history.summary()["outcomes"] == {"no_model": 1, "stale": 1}
     assert history.summary()["requests"] == 2
-    assert explain(history.last_shown(), None) is None
+    assert explain(history.last_shown()) is None

@@ -1,0 +1,122 @@
+"""A session: one loaded model, the indexes of a workspace's folders, and what completes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rest_lsp.assembly import (
+    LoadedModel,
+    build_service,
+    choose_budget,
+    load_model,
+    wanted_capacity,
+)
+from rest_lsp.assembly_drafting import Drafting
+from rest_lsp.assembly_experience import keep_experience, kept_experience
+from rest_lsp.completion.service import CompletionService
+from rest_lsp.config import Settings
+from rest_lsp.datastore.datastore import Datastore
+from rest_lsp.drafting.deleted import DeletedText
+from rest_lsp.drafting.document_encoder import DocumentEncoder
+from rest_lsp.folders import Folders
+from rest_lsp.models.progress import Progress, silent
+from rest_lsp.stats import StatsLog
+from rest_lsp.workspace import open_datastore
+
+
+def open_session(settings: Settings, roots: Sequence[Path], progress: Progress = silent) -> Session:
+    """Load the model, measure the machine the first time, open the datastores; seconds.
+
+    Raises ModelError, ConfigError or DatastoreError, each with a remedy, and whatever `progress` raises.
+    """
+    return Session(load_model(settings, progress), settings, roots, progress)
+
+
+class Session:
+    """Ready to complete.
+
+    tokenizer   encodes open documents, for the datastores and so that the next request finds them encoded
+    deleted     is told what edits remove
+    """
+
+    service: CompletionService
+    tokenizer: DocumentEncoder
+    deleted: DeletedText
+
+    def __init__(
+        self, model: LoadedModel, settings: Settings, roots: Sequence[Path], progress: Progress = silent
+    ) -> None:
+        """Measures the machine when that has not been done.  Raises ConfigError, DatastoreError."""
+        self.model = model
+        self.stats = StatsLog()
+        self.datastore: Folders | None = None
+        self._settings = settings
+        self._keep: Callable[[], None] = lambda: None
+        try:
+            self._set_folders(settings, roots)
+            self._build(settings, next(iter(roots), None), progress)
+        except BaseException:
+            self.close()
+            raise
+
+    def apply(self, settings: Settings, roots: Sequence[Path]) -> bool:
+        """Take over other options and other folders, between two completions.
+
+        False, and nothing has changed, when that takes a newly loaded model.  Raises what the constructor raises.
+        """
+        if not _can_keep_model(self._settings, settings):
+            return False
+        before, self._settings = self._settings, settings
+        is_indexed_alike = _of_index(before) == _of_index(settings)
+        if self.datastore is not None and not is_indexed_alike:
+            self.datastore.close()
+            self.datastore = None
+        self._set_folders(settings, roots)
+        if settings != before:
+            self._build(settings, next(iter(roots), None), silent)
+        return True
+
+    def status(self) -> dict[str, Any]:
+        """Plain data about what runs, for people."""
+        return {**asdict(self.model.engine.info), "reasons": self.model.reasons}
+
+    def close(self) -> None:
+        self._keep()
+        if self.datastore is not None:
+            self.datastore.close()
+
+    def _set_folders(self, settings: Settings, roots: Sequence[Path]) -> None:
+        if not settings.datastore.enabled or not settings.drafting.enabled:
+            return
+        if self.datastore is None:
+
+            def open_folder(root: Path) -> Datastore:
+                return open_datastore(settings, root, self.model.tokenizer_path)
+
+            self.datastore = Folders(open_folder)
+        self.datastore.set_roots(roots)
+
+    def _build(self, settings: Settings, workspace: Path | None, progress: Progress) -> None:
+        """What drafters learnt belongs to the first folder, and is read again when options change."""
+        self._keep()
+        model = self.model.engine.info.model
+        budget = choose_budget(settings, self.model.engine, progress)
+        experience = kept_experience(settings, workspace, model)
+        drafting = Drafting(settings.drafting, self.model.tokenizer, self.datastore, budget, experience)
+        self.service = build_service(settings, self.model, drafting, self.stats, drafting.recent)
+        self.tokenizer, self.deleted = drafting.encoder, drafting.deleted
+        self._keep = partial(keep_experience, experience, settings, workspace, model)
+
+
+def _can_keep_model(before: Settings, after: Settings) -> bool:
+    """The KV cache is as large as the options asked for when the model was loaded."""
+    is_same = (before.model, before.device) == (after.model, after.device)
+    return is_same and wanted_capacity(after) <= wanted_capacity(before)
+
+
+def _of_index(settings: Settings) -> tuple[object, ...]:
+    return settings.datastore, settings.drafting.enabled
