@@ -16,7 +16,8 @@ from tests.files_models import write_hub_folder
 OPTIONS = {
     "device": {"name": "cpu", "dtype": "fp32", "threads": 1},
     "completion": {"multiline": "never", "max_tokens_single": 10},
-    "drafting": {"fixed_nodes": 8},
+    # What was completed before would be drafted from, and not the file.
+    "drafting": {"fixed_nodes": 8, "use_completions": False, "use_successors": False},
 }
 BEGINNINGS = [f"value_{number} = compute(other.{name}" for number in range(8) for name in ("se", "add", "x", "item")]
 PATIENCE_S = 20.0
