@@ -112,6 +112,7 @@ describe("suggestions in flask", () => {
     const [word = ""] = ghost.split(" ");
     await until("the word", async () => (await editor.saved(path("summary.py"))).includes(`    ${word}`));
     await until("the rest of it", async () => ghost.endsWith(await editor.waitForGhost()));
+    await editor.press("Control+Alt+ArrowRight");
     const [first = ""] = ghost.split("\n");
     await until("the line", async () => (await editor.saved(path("summary.py"))).includes(`    ${first}`));
   });

@@ -5,8 +5,8 @@ import { plain, type Workbench } from "./workbench.ts";
 
 const EDITOR = ".editor-group-container.active .monaco-editor";
 /** What follows the cursor in its line, in several pieces, and the lines below it. */
-const GHOST_INLINE = `${EDITOR} .view-line [class*="ghost-text-decoration"]`;
-const GHOST_LINES = `${EDITOR} .suggest-preview-text .view-line`;
+const GHOST_INLINE = `.monaco-editor .view-line [class*="ghost-text-decoration"]`;
+const GHOST_LINES = ".monaco-editor .suggest-preview-text .view-line";
 
 export class Editor {
   private readonly workbench: Workbench;

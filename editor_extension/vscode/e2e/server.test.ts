@@ -39,6 +39,17 @@ describe("the server", () => {
     await completes();
   });
 
+  it("suggests by itself when the model is there, to who typed before", async () => {
+    await start();
+    const editor = new Editor(workbench);
+    await workbench.file("sums.py");
+    await editor.toEnd();
+    await editor.type("    return ");
+    const typedIn = await workbench.state();
+    assert.match(await editor.waitForGhost(), /a \+ b/);
+    assert.ok(typedIn.startsWith("loading") || typedIn === "starting", `typed while ${typedIn}`);
+  });
+
   it("is not started from a wrong path, says so once, and starts when the setting is corrected", async () => {
     await start({ machine: { "restLsp.command": ["/nowhere/rest-lsp", "serve"] } });
     await workbench.reach("error");

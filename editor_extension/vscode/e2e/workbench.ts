@@ -120,6 +120,10 @@ export class Workbench {
 
   async picture(name: string): Promise<void> {
     mkdirSync(PICTURES, { recursive: true });
+    await this.page.waitForFunction(() => {
+      const messages = document.querySelector(".notifications-toasts");
+      return messages === null || messages.getAnimations({ subtree: true }).length === 0;
+    });
     await this.page.screenshot({ path: join(PICTURES, `${name}.png`) });
   }
 

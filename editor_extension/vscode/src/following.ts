@@ -1,5 +1,5 @@
 // Following what changes: settings go to the server as they are set, and the server starts when there is something to do.
-import { Disposable, type ExtensionContext, languages, workspace } from "vscode";
+import { commands, Disposable, type ExtensionContext, languages, type TextDocument, window, workspace } from "vscode";
 import { serverSettings, switches } from "./configuration";
 import { DOCUMENTS } from "./documents";
 import { SECTION, togglesNeeded } from "./logic/settings";
@@ -38,6 +38,28 @@ export function followSettings(context: ExtensionContext, server: Server, show: 
 /** A workspace that becomes trusted may set what it could not before. */
 export function followTrust(server: Server): Disposable {
   return workspace.onDidGrantWorkspaceTrust(() => server.start());
+}
+
+/** Who typed while the model was loaded gets a suggestion when it is there, without another key. */
+export function suggestWhenLoaded(server: Server): Disposable {
+  let typedIn: TextDocument | undefined;
+  const isLoading = () => server.phase.kind !== "running" || server.phase.status.state === "loading";
+  return Disposable.from(
+    workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+      if (isLoading() && contentChanges.length > 0) {
+        typedIn = document;
+      }
+    }),
+    server.onChange(async () => {
+      if (!isLoading() && typedIn !== undefined) {
+        const isShown = window.activeTextEditor?.document === typedIn;
+        typedIn = undefined;
+        if (isShown) {
+          await commands.executeCommand("editor.action.inlineSuggest.trigger");
+        }
+      }
+    }),
+  );
 }
 
 /** The settings say what is switched off; a server that has just started does not know it yet. */

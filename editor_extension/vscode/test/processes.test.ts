@@ -68,6 +68,7 @@ describe("the managed environment", () => {
   const PYTHON = `case "$*" in
     *version_info*) echo "3 11";;
     *venv*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python";;
+    *--index-url*) echo "ERROR: No such host" >&2; exit 1;;
     *broken*) echo "ERROR: No matching distribution found" >&2; exit 1;;
     *pip*) echo "Collecting torch"; touch "$(dirname "$0")/installed";;
     *rest_lsp*) test -e "$(dirname "$0")/installed" && echo here;;
@@ -82,10 +83,10 @@ describe("the managed environment", () => {
     return { folder, requirement, candidates, steps, report: (step) => steps.push(step), log: () => undefined, signal };
   }
 
-  it("is made, reports its steps, and is found again", async () => {
+  it("is made, also where the small PyTorch cannot be had, reports its steps, and is found again", async () => {
     const how = await installation("rest-lsp.whl");
     const interpreter = await install(how);
-    expect(how.steps).toEqual([
+    expect([...new Set(how.steps)]).toEqual([
       "looking for Python",
       "making an environment",
       "fetching packages",

@@ -70,16 +70,12 @@ describe("reports", () => {
       { name: "python", state: "ok", text: "3.11" },
       { name: "model", state: "failed", text: "is missing", fix: "Pull it." },
     ]);
-    expect(report.split("\n").filter((line) => line.startsWith("-") || line.startsWith("  -"))).toEqual([
-      "- ✗ **model**: is missing",
-      "  - Pull it.",
-      "- ✓ **python**: 3.11",
-    ]);
+    expect(report.split("\n").slice(2, -1)).toEqual(["✗ model   is missing", "          Pull it.", "✓ python  3.11"]);
   });
 
   it("shows the numbers that are there and passes over those that are not", () => {
     const report = statisticsReport({ requests: 7, suggestions: { shown: 3 } }, { keys: 0, p50: 0, p95: 0 });
-    expect(report).toContain("| Requests | 7 |\n| Shown | 3 |");
+    expect(report).toContain("Requests  7\nShown     3\n");
     expect(report).not.toContain("Taken whole");
   });
 

@@ -28,7 +28,7 @@ export class Reports implements TextDocumentContentProvider {
 
   async show(name: string, text: string): Promise<void> {
     // A new address each time: the editor keeps the text of an address that it knows.
-    const path = `/${name} ${new Date().toISOString().slice(11, 19).replaceAll(":", ".")}.md`;
+    const path = `/${name} ${new Date().toISOString().slice(11, 19).replaceAll(":", ".")}.txt`;
     this.texts.set(path, text);
     const document = await workspace.openTextDocument(Uri.from({ scheme: SCHEME, path }));
     await window.showTextDocument(document, { preview: true });

@@ -55,6 +55,7 @@ export async function install(how: Installation): Promise<string> {
     const interpreter = interpreterOf(target);
     how.report("fetching packages");
     const pip = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"];
+    await installSmallTorch(how, interpreter, pip);
     await step(how, interpreter, [...pip, how.requirement], `pip could not install ${how.requirement}`);
     if (!(await hasRestLsp(interpreter, how.folder))) {
       throw new InstallError(
@@ -69,6 +70,30 @@ export async function install(how: Installation): Promise<string> {
     await rename(previous, target).catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * Without an NVIDIA GPU the usual PyTorch for Linux brings gigabytes that nothing uses.  Where the smaller one cannot be had, the
+ * usual one comes with the other packages.
+ */
+async function installSmallTorch(how: Installation, interpreter: string, pip: readonly string[]): Promise<void> {
+  if (process.platform !== "linux" || (await findOnPath("nvidia-smi")) !== undefined) {
+    return;
+  }
+  const patience = ["--retries", "0", "--timeout", "10"];
+  const index = ["--index-url", "https://download.pytorch.org/whl/cpu"];
+  const work = step(
+    how,
+    interpreter,
+    [...pip, ...patience, ...index, "torch"],
+    "The small PyTorch could not be fetched",
+  );
+  await work.catch((error: unknown) => {
+    if (how.signal.aborted) {
+      throw error;
+    }
+    how.log("Going on with the usual PyTorch.");
+  });
 }
 
 async function choosePython(candidates: readonly string[]): Promise<string> {

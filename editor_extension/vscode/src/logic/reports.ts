@@ -3,14 +3,16 @@ import type { Check, Explanation, Model, Source } from "./protocol";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The statistics of this session as Markdown. */
+/** The statistics of this session as text in columns. */
 export function statisticsReport(stats: Fields, timing: { keys: number; p50: number; p95: number }): string {
   const taken = fields(stats["suggestions"]);
-  const lines = [
-    "# rest_lsp: statistics of this session",
+  const outcomes = Object.entries(fields(stats["outcomes"]) ?? {});
+  return [
+    "Statistics of this session",
     "",
-    ...table([
+    ...columns([
       ["Requests", number(stats["requests"])],
+      ...outcomes.map(([name, count]): Row => [`  ${name.replaceAll("_", " ")}`, number(count)]),
       ["Shown", number(taken?.["shown"])],
       ["Taken whole", number(taken?.["accepted_whole"])],
       ["Taken by word", number(taken?.["accepted_word"])],
@@ -19,33 +21,27 @@ export function statisticsReport(stats: Fields, timing: { keys: number; p50: num
       ["Median wait", number(stats["median_wait_ms"], "ms")],
       ["Tokens", number(stats["tokens"])],
       ["Tokens per pass of the model", number(stats["tokens_per_forward"])],
-      ["Editor's own time per key, median", timing.keys === 0 ? undefined : `${timing.p50} ms`],
-      ["Editor's own time per key, slowest 5 %", timing.keys === 0 ? undefined : `${timing.p95} ms`],
+      ["Editor's own time per key", timing.keys === 0 ? undefined : `${timing.p50} ms, 95 % up to ${timing.p95} ms`],
     ]),
-  ];
-  const outcomes = fields(stats["outcomes"]);
-  if (outcomes !== undefined && Object.keys(outcomes).length > 0) {
-    lines.push("", "## What became of requests", "");
-    lines.push(...table(Object.entries(outcomes).map(([name, count]) => [name, number(count)])));
-  }
-  lines.push("", "## All that the server counted", "", "```json", JSON.stringify(stats, null, 2), "```", "");
-  return lines.join("\n");
+    "",
+    "All that the server counted",
+    "",
+    JSON.stringify(stats, null, 2),
+    "",
+  ].join("\n");
 }
 
-/** The checks of the doctor as Markdown, what is wrong first. */
+/** The checks of the doctor as text, what is wrong first. */
 export function doctorReport(checks: readonly Check[]): string {
   const marks = { failed: "✗", warning: "!", ok: "✓" } as const;
   const order = ["failed", "warning", "ok"] as const;
-  const lines = ["# rest_lsp: doctor", ""];
-  for (const state of order) {
-    for (const check of checks.filter((other) => other.state === state)) {
-      lines.push(`- ${marks[state]} **${check.name}**: ${check.text}`);
-      if (check.fix) {
-        lines.push(`  - ${check.fix}`);
-      }
-    }
-  }
-  return [...lines, ""].join("\n");
+  const sorted = order.flatMap((state) => checks.filter((check) => check.state === state));
+  const width = Math.max(0, ...checks.map((check) => check.name.length));
+  const lines = sorted.flatMap((check) => [
+    `${marks[check.state]} ${check.name.padEnd(width)}  ${check.text}`,
+    ...(check.fix ? [`  ${" ".repeat(width)}  ${check.fix}`] : []),
+  ]);
+  return ["What a suggestion needs", "", ...lines, ""].join("\n");
 }
 
 /** A sentence above the list of sources. */
@@ -104,9 +100,12 @@ export function size(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }
 
-function table(rows: readonly (readonly [string, string | undefined])[]): string[] {
-  const known = rows.filter((row): row is [string, string] => row[1] !== undefined);
-  return ["| | |", "|---|---|", ...known.map(([name, value]) => `| ${name} | ${value} |`)];
+type Row = readonly [name: string, value: string | undefined];
+
+function columns(rows: readonly Row[]): string[] {
+  const known = rows.filter(([, value]) => value !== undefined);
+  const width = Math.max(0, ...known.map(([name]) => name.length));
+  return known.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
 function number(value: unknown, unit = ""): string | undefined {
