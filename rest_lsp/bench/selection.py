@@ -39,7 +39,7 @@ def select_projects(
     cache_dir: Path,
     among: Mapping[str, Distribution] | None = None,
 ) -> list[Selection]:
-    """Holes in each of the pinned projects `names` (with commas, or "all"), at most `limit` in each; `among` which they are.
+    """Holes in each of the pinned projects `names` (with commas, or "all") `among` all, at most `limit` in each.
 
     Raises CaseError or CorpusError.
     """

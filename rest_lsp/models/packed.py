@@ -98,9 +98,10 @@ class PackedModel:
 
 
 def is_complete(directory: Path) -> bool:
-    """Whether a conversion into `directory` was finished by this version of the format."""
+    """Whether a conversion into `directory` was finished, by this format and into a form that it still has."""
     try:
-        return bool(json.loads((directory / COMPLETE).read_bytes())["format"] == FORMAT_VERSION)
+        complete = json.loads((directory / COMPLETE).read_bytes())
+        return complete["format"] == FORMAT_VERSION and complete["form"] in get_args(WeightForm)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -171,6 +171,12 @@ def test_a_conversion_replaces_an_incomplete_folder(tmp_path: Path) -> None:
     PackedModel.open(directory).verify()
 
 
+def test_a_form_that_is_no_longer_made_counts_as_incomplete(packed: Path) -> None:
+    complete = packed / "complete.json"
+    complete.write_text(complete.read_text(encoding="utf-8").replace('"int8"', '"int7"'), encoding="utf-8")
+    assert not is_complete(packed)
+
+
 def test_missing_and_misshapen_tensors_are_named(tmp_path: Path) -> None:
     source = RandomSource(tiny_config())
     del source.tensors["layers.1.up.weight"]
