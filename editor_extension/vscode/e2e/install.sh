@@ -5,6 +5,7 @@ set -euo pipefail
 target=${1:?Usage: install.sh DIRECTORY}
 node_version=24.21.0
 code_server_version=4.139.1
+complete="$target/.installed-$node_version-$code_server_version"
 
 if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null && [ -z "${CHROMIUM:-}" ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
