@@ -68,6 +68,7 @@ def outcomes(client: LspClient) -> dict[str, int]:
 def assert_items(answer: Any, line: int, character: int) -> None:
     """Well-formed, whatever a random model says: a range up to the cursor and no control token."""
     assert isinstance(answer, list)
+    assert answer, "something is to be said"
     for item in answer:
         assert item["range"]["end"]["line"] == item["range"]["start"]["line"] == line
         assert item["range"]["start"]["character"] <= character <= item["range"]["end"]["character"]
@@ -93,7 +94,7 @@ def test_the_status_names_model_device_and_datastore(client: LspClient, model: P
         ("<|fim_middle|><|endoftext|>", (0, 14), (0, 14)),
         ("def add", (0, 999), (0, 7)),
         ("def add", (999, 0), (0, 7)),
-        ("a\ud83d = sel", (0, 8), (0, 8)),
+        ("a\ud83d = self.value + oth", (0, 21), (0, 21)),
         ("sel", (0, 0), (0, 0)),
     ],
 )
@@ -111,7 +112,8 @@ def test_documents_of_many_kinds_are_completed(client: LspClient, before: str) -
         character = len((typed + beginning).encode("utf-16-le")) // 2
         client.open("untitled:beginnings", before + beginning)
         answers.append(client.complete("untitled:beginnings", line, character))
-        assert_items(answers[-1], line, character)
+        if answers[-1]:
+            assert_items(answers[-1], line, character)
     client.close_document("untitled:beginnings")
     assert any(answers)
 
