@@ -9,6 +9,7 @@ from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.config import DraftingOptions
 from rest_lsp.datastore.occurrence import CountNewlines, Origin
+from rest_lsp.datastore.shared import SharedStore
 from rest_lsp.drafting.affinity import Affinity
 from rest_lsp.drafting.cost_model import Budget
 from rest_lsp.drafting.datastore_source import DatastoreSource, Searchable
@@ -28,11 +29,17 @@ _LIKELY_AGAIN = 4
 """Text that was deleted at the cursor is as likely to come as what follows a match of so many tokens."""
 
 
+ELSEWHERE = 0
+"""Traits of places in shared stores: nothing is known of them."""
+
+
 class Store(Searchable, Protocol):
     """The part of the datastore that drafting needs."""
 
     @property
     def open_paths(self) -> Collection[str]: ...
+    @property
+    def tiers(self) -> Sequence[SharedStore]: ...
     def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int | None: ...
 
 
@@ -82,6 +89,10 @@ class Drafting:
             sources.append(self._document)
         if options.use_datastore and self._datastore is not None:
             sources.append(self._repository(self._datastore, request, before))
+            sources += [
+                DatastoreSource(tier, lambda _: ELSEWHERE, exclude=None, name=tier.name)
+                for tier in self._datastore.tiers
+            ]
         return sources
 
     def forget(self) -> None:

@@ -136,6 +136,9 @@ class DatastoreOptions(Section):
     exclude: tuple[str, ...] = Field(
         default=(), description="More patterns of files to leave out, in the syntax of `.gitignore`."
     )
+    stores: tuple[str, ...] = Field(
+        default=(), description="Shared stores to draft from as well, by their names in `rest-lsp store list`."
+    )
     watch: bool = Field(default=True, description="Follow changes on disk while the server runs.")
 
 

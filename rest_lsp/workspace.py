@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.config import WORKSPACE_FILE, Settings
-from rest_lsp.datastore.datastore import Datastore, IndexRules
+from rest_lsp.datastore.datastore import Datastore, IndexRules, tokenizer_fingerprint
+from rest_lsp.datastore.shared import SharedStores
 from rest_lsp.errors import ConfigError
 from rest_lsp.models.progress import Progress, silent
 from rest_lsp.models.store import ModelStore
@@ -72,7 +73,14 @@ def tokenizer_path(settings: Settings, progress: Progress = silent, cancel: Canc
 def open_datastore(settings: Settings, root: Path, tokenizer: Path) -> Datastore:
     """The index of a workspace as it was left; whoever opens it closes it.  Raises DatastoreError, ModelError."""
     rules = IndexRules(max_file_bytes=settings.datastore.max_file_bytes, exclude=settings.datastore.exclude)
-    return Datastore.open(root, directory=settings.datastores_dir, tokenizer_path=tokenizer, rules=rules)
+    return Datastore.open(
+        root, directory=settings.datastores_dir, tokenizer_path=tokenizer, rules=rules, stores=settings.datastore.stores
+    )
+
+
+def shared_stores(settings: Settings, tokenizer: Path) -> SharedStores:
+    """The shared stores for one tokenizer.  Raises DatastoreError when it cannot be read."""
+    return SharedStores(settings.datastores_dir, tokenizer_fingerprint(tokenizer))
 
 
 def _torch_version() -> str:

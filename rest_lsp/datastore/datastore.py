@@ -17,7 +17,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.audit import AuditEntry, audit
 from rest_lsp.datastore.filesystem import folder_bytes
 from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES, DamagedFile
-from rest_lsp.datastore.generation import Generation, open_newest, open_segments
+from rest_lsp.datastore.generation import Generation, LiveSegment, open_newest, open_segments
 from rest_lsp.datastore.hot import HotBuffers
 from rest_lsp.datastore.indexer import Indexer
 from rest_lsp.datastore.listing import Listing
@@ -27,6 +27,7 @@ from rest_lsp.datastore.protocol import Message, WorkerSetup, unpack_segments
 from rest_lsp.datastore.reports import DatastoreStatus, IndexProgress, ProgressCallback, RefreshReport
 from rest_lsp.datastore.rules import IndexRules
 from rest_lsp.datastore.segment import Segment
+from rest_lsp.datastore.shared import SharedStore, SharedStores
 from rest_lsp.datastore.snapshot import Snapshot
 from rest_lsp.errors import DatastoreError
 
@@ -60,6 +61,7 @@ class Datastore:
         rules: IndexRules | None = None,
         reconcile_s: float = 300.0,
         notice: Callable[[str], None] | None = None,
+        stores: Sequence[str] = (),
     ) -> Datastore:
         """Open what earlier sessions indexed, in milliseconds; an empty datastore when there is nothing whole.
 
@@ -67,11 +69,12 @@ class Datastore:
         directory     folder for all datastores; this one gets its own, by workspace, tokenizer and format
         reconcile_s   while watching, seconds between full comparisons
         notice        called, on any thread, with what a person should know; once per thing
+        stores        names of shared stores, which become `tiers`; those that cannot be used are told and left out
         Nothing is written here.  Raises DatastoreError when the workspace or the tokenizer cannot be read.
         """
         try:
             real_root = root.resolve(strict=True)
-            fingerprint = hashlib.blake2b(tokenizer_path.read_bytes(), digest_size=HASH_BYTES).hexdigest()
+            fingerprint = tokenizer_fingerprint(tokenizer_path)
         except OSError as error:
             raise DatastoreError(
                 f"The datastore cannot be opened: {error.filename} cannot be read ({error.strerror}).",
@@ -81,7 +84,9 @@ class Datastore:
         setup = WorkerSetup(
             real_root, place, tokenizer_path.resolve(), fingerprint, rules or IndexRules(), reconcile_s=reconcile_s
         )
-        return cls(setup, notice or _log.warning)
+        datastore = cls(setup, notice or _log.warning)
+        datastore.tiers = tuple(datastore._open_tiers(SharedStores(directory.absolute(), fingerprint), stores))
+        return datastore
 
     def __init__(self, setup: WorkerSetup, notice: Callable[[str], None]) -> None:
         self._setup = setup
@@ -95,6 +100,7 @@ class Datastore:
         self._memory: dict[str, Segment] = {}
         self._listing = Listing(setup.root, setup.rules)
         self._indexer = Indexer(setup, self._take)
+        self.tiers: tuple[SharedStore, ...] = ()
         self._on_change: Callable[[], None] | None = None
         self._is_watching = False
         self._is_in_memory = False
@@ -183,7 +189,10 @@ class Datastore:
     def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int | None:
         """The zero-based line of a place; None when that version of the document has gone."""
         ids = self._snapshot.document_ids(origin)
-        return None if ids is None else count_newlines(ids[: origin.offset])
+        if ids is not None:
+            return count_newlines(ids[: origin.offset])
+        lines = (tier.line_of(origin, count_newlines) for tier in self.tiers)
+        return next((line for line in lines if line is not None), None)
 
     def status(self) -> DatastoreStatus:
         """The state now; some file system calls."""
@@ -204,6 +213,10 @@ class Datastore:
             age_s=generation_age(self._setup.directory),
             segment_tokens=tuple((live.live_tokens, live.dead_tokens) for live in generation.segments),
         )
+
+    def living_segments(self) -> Sequence[LiveSegment]:
+        """The segments of the newest generation, for whoever copies them."""
+        return self._generation.segments
 
     def audit(self) -> Iterator[AuditEntry]:
         """See `audit`."""
@@ -234,6 +247,14 @@ class Datastore:
             case "notice":
                 self._notices.append(message["message"])
                 self._notice(message["message"])
+
+    def _open_tiers(self, shared: SharedStores, names: Sequence[str]) -> Iterator[SharedStore]:
+        for name in names:
+            try:
+                yield shared.open(name)
+            except DatastoreError as error:
+                self._notices.append(str(error))
+                self._notice(str(error))
 
     def _verify(self, generation: Generation) -> None:
         """Check every byte of what was opened, beside the first queries; the worker sets damaged files aside."""
@@ -284,6 +305,11 @@ class Datastore:
             return Path(path).resolve().relative_to(self._setup.root).as_posix()
         except (OSError, ValueError):
             return path.replace(os.sep, "/")
+
+
+def tokenizer_fingerprint(tokenizer_path: Path) -> str:
+    """32 hex digits that name a tokenizer.  Raises OSError."""
+    return hashlib.blake2b(tokenizer_path.read_bytes(), digest_size=HASH_BYTES).hexdigest()
 
 
 def workspace_directory(directory: Path, root: Path, fingerprint: str) -> Path:

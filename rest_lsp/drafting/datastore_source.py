@@ -20,9 +20,10 @@ class Searchable(Protocol):
 
 
 class DatastoreSource:
-    """`exclude` is the document being completed: its saved copy holds the answer around the cursor, or an old one."""
+    """`exclude` is the document being completed: its saved copy holds the answer around the cursor, or an old one.
 
-    name = "repository"
+    `name` tells tiers apart: the repository, or a shared store.
+    """
 
     def __init__(
         self,
@@ -32,7 +33,9 @@ class DatastoreSource:
         exclude: str | None,
         max_length: int = 16,
         limit: int = 18,
+        name: str = "repository",
     ) -> None:
+        self.name = name
         self._datastore, self._traits_of, self._exclude = datastore, traits_of, exclude
         self._max_length, self._limit = max_length, limit
 

@@ -49,6 +49,7 @@
 ---@field directory? string Folder for the indexes of all workspaces.
 ---@field max_file_bytes? integer Larger files are left out.
 ---@field exclude? string[] More patterns of files to leave out, in the syntax of `.gitignore`.
+---@field stores? string[] Shared stores to draft from as well, by their names in `rest-lsp store list`.
 ---@field watch? boolean Follow changes on disk while the server runs.
 
 ---@class rest_lsp.ServerSettings
@@ -97,6 +98,7 @@ return {
   { path = "datastore.directory", kind = "text", takes = "a path" },
   { path = "datastore.max_file_bytes", kind = "integer", takes = "a whole number from 1024 to 67108864", low = 1024, high = 67108864 },
   { path = "datastore.exclude", kind = "list", takes = "a list of texts" },
+  { path = "datastore.stores", kind = "list", takes = "a list of texts" },
   { path = "datastore.watch", kind = "boolean", takes = "true or false" },
   { path = "server.log_level", kind = "word", takes = "one of error, warning, info, debug", words = { "error", "warning", "info", "debug" } },
 }
