@@ -174,7 +174,8 @@ def save_times(store: Datastore, root: Path, tokenizer_path: Path) -> list[float
     times = []
     for number in range(SAVES):
         name = f"entirely_new_name_{number}_{number * 7919}"
-        ids = tokenizer.encode(name)[-16:]
+        # Its first tokens depend on what stands before the name.
+        ids = tokenizer.encode(name)[3:][-16:]
         started = time.perf_counter()
         path.write_text(f"def {name}(argument):\n    return argument\n" * 100)
         wait_for(lambda ids=ids: store.occurrences(ids, depth=2, min_length=len(ids)))  # type: ignore[misc]

@@ -165,7 +165,8 @@ class Upkeep:
         if newest != self._seen_generation:
             self._seen_generation = newest
             self._send({"event": "generation"})
-        if time.monotonic() >= self._take_over_at:
+        # Whoever does not watch would hold the lock, and keep it from others who would follow the workspace.
+        if time.monotonic() >= self._take_over_at and (self._wants_watching or self._requests):
             self._take_role()
 
     def _answer(self, request: Message) -> None:
