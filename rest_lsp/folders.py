@@ -16,6 +16,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.datastore import Datastore, IndexProgress, Occurrence, Origin
 from rest_lsp.datastore.occurrence import CountNewlines
 from rest_lsp.datastore.reports import ProgressCallback
+from rest_lsp.datastore.shared import SharedStore
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,11 @@ class Folders:
     def open_paths(self) -> frozenset[str]:
         """Documents that are taken from open buffers."""
         return frozenset(folder.name_of(path) for folder in self._folders for path in folder.datastore.open_paths)
+
+    @property
+    def tiers(self) -> tuple[SharedStore, ...]:
+        """The shared stores of the first folder: settings, and so stores, are those of the workspace."""
+        return self._folders[0].datastore.tiers if self._folders else ()
 
     def occurrences(
         self,
