@@ -24,14 +24,14 @@ from rest_lsp.datastore.rules import is_secret
 from rest_lsp.languages import language_of
 from rest_lsp.server.acceptance import Acceptance
 from rest_lsp.server.backend import Backend, CompletionService, Session
-from rest_lsp.server.buffers import BufferFeed
+from rest_lsp.server.buffers import BufferFeed, document_name
 from rest_lsp.server.client import ClientMessages
 from rest_lsp.server.commands import Commands
 from rest_lsp.server.configuration import Configuration
 from rest_lsp.server.conversion import end_of_edit, request_at
 from rest_lsp.server.diagnosis import Diagnosis
 from rest_lsp.server.dialect import DID_PARTIALLY_ACCEPT, DID_SHOW, SuggestionReports
-from rest_lsp.server.documents import Document
+from rest_lsp.server.documents import Document, Removed
 from rest_lsp.server.feedback import Messages
 from rest_lsp.server.frames import BrokenFrame
 from rest_lsp.server.history import History
@@ -159,6 +159,7 @@ class RestLanguageServer(LanguageServer):
 
     def _initialize(self, params: types.InitializeParams) -> None:
         self.protocol.workspace.on_close = self._closed
+        self.protocol.workspace.on_removed = self._removed
         self._client_name = params.client_info.name if params.client_info else ""
         self._watch.watch_editor(params.process_id)
         window = params.capabilities.window
@@ -205,6 +206,14 @@ class RestLanguageServer(LanguageServer):
         self._engine.give_up(document.uri)
         self._offers.closed(document)
         self._buffers.closed(document)
+
+    def _removed(self, document: Document, removed: Removed) -> None:
+        """Drafts are made of it when it is written again; the session forgets it with all else."""
+        session = self._keeper.session
+        name = document_name(document.uri, self._configuration.root)
+        if session is not None and not is_secret(document.uri):
+            before, text = (part.replace("\r\n", "\n") for part in removed)
+            session.deleted.removed(name, before, text)
 
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
         """Replaces what the editor said before; editors that keep nothing for us send something empty."""

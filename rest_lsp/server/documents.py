@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -11,6 +12,15 @@ from pygls.uris import to_fs_path, uri_scheme
 from pygls.workspace import ServerTextPosition, TextDocument, Workspace
 
 from rest_lsp.server.positions import LinePositionCodec, split_lines
+
+_LINES_ABOVE = 8
+
+
+class Removed(NamedTuple):
+    """Text that an edit removes, and the lines before it."""
+
+    before: str
+    text: str
 
 
 class Document(TextDocument):
@@ -51,6 +61,18 @@ class Document(TextDocument):
             new.pop()
         self._lines[first - bool(above) : last + 1] = new
 
+    def removed_by(self, change: types.TextDocumentContentChangeEvent) -> Removed | None:
+        """What the change will remove; None when it only adds, or replaces everything."""
+        if not isinstance(change, types.TextDocumentContentChangePartial):
+            return None
+        start = self.position_from_client_units(change.range.start)
+        end = max(start, self.position_from_client_units(change.range.end))
+        if start == end:
+            return None
+        lines = [*self._lines[start.line : end.line], self._lines[end.line][: end.character]]
+        above = "".join(self._lines[max(0, start.line - _LINES_ABOVE) : start.line])
+        return Removed(above + self._lines[start.line][: start.character], "".join(lines)[start.character :])
+
     def offset_of(self, position: types.Position) -> int:
         """Index into `source`, in code points."""
         place = self.position_from_client_units(position)
@@ -78,6 +100,7 @@ class EditorWorkspace(Workspace):
         self.codec = LinePositionCodec(encoding)
         self._position_codec = self.codec
         self.on_close: Callable[[Document], None] | None = None
+        self.on_removed: Callable[[Document, Removed], None] | None = None
         # Clients without folders have one root, which stays.
         self._rooted = [root_uri] if root_uri and not folders else []
 
@@ -111,7 +134,10 @@ class EditorWorkspace(Workspace):
         """Changes of a document that was never opened are ignored."""
         document = self.open_document(text_doc.uri)
         if document is not None:
+            removed = document.removed_by(change)
             document.apply_change(change)
+            if removed is not None and self.on_removed is not None:
+                self.on_removed(document, removed)
             document.version = text_doc.version
 
     def _create_text_document(

@@ -161,6 +161,7 @@ class InlineCompletion:
         if items:
             attempt.suggestion = self._offers.new(document, request, result)
             name_item(items[0], attempt.suggestion)
+            self._prewarmer.look_ahead(request, result, self._offers.ahead)
         elif result.text:
             attempt.outcome = Outcome.EMPTY
         else:

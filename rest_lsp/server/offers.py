@@ -36,6 +36,10 @@ class Offers:
         self._follow(document, suggestion_id, offered)
         return suggestion_id
 
+    def ahead(self, request: CompletionRequest, result: CompletionResult) -> None:
+        """What the model says to a request that has not been made yet; nothing is offered."""
+        self._cache.add(request, result)
+
     def nothing(self, request: CompletionRequest, result: CompletionResult) -> None:
         """The model had nothing to say here."""
         self._cache.add(request, result)

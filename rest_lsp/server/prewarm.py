@@ -1,6 +1,7 @@
-"""Reads prompts before they are asked for: when a document is opened or edited and the model has nothing else to do.
+"""Works ahead while the model has nothing else to do; whatever a person does comes first.
 
-What was read stays in the model's cache, so that the request which follows has little left to read.
+Reads prompts when a document is opened or edited, so that the request which follows has little left to read; and
+answers the next request as if the suggestion that is shown had been taken.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.completion.request import CompletionRequest
+from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
 from rest_lsp.errors import Cancelled
 from rest_lsp.server.backend import CompletionService
 from rest_lsp.server.logs import where
@@ -23,6 +25,10 @@ SOON_S = 0.02
 _KEY = "prewarm"
 _OPENING = 2000
 
+LOOK_AHEAD_S = 0.3
+"""So long an answer is looked at before it is taken, at least."""
+
+TakeAhead = Callable[[CompletionRequest, CompletionResult], None]
 MakeRequest = Callable[[], CompletionRequest | None]
 
 
@@ -41,6 +47,11 @@ class Prewarmer:
         self.give_way()
         self._place = place
         self._alarm = self._loop.call_later(delay_s, self._start)
+
+    def look_ahead(self, request: CompletionRequest, result: CompletionResult, take: TakeAhead) -> None:
+        """Complete what will be asked if this answer is taken as it is, unless a key comes first."""
+        self.give_way()
+        self._alarm = self._loop.call_later(LOOK_AHEAD_S, self._start_ahead, as_if_taken(request, result), take)
 
     def resume(self) -> None:
         """A model has been loaded: what was expected last has not been read by it."""
@@ -64,6 +75,27 @@ class Prewarmer:
 
         self._engine.post(_KEY, work, is_quiet=True).add_done_callback(_log_failure)
 
+    def _start_ahead(self, request: CompletionRequest, take: TakeAhead) -> None:
+        self._alarm = None
+        service = self._find_service()
+        if service is None or not self._engine.is_idle:
+            return
+        future = self._engine.post(_KEY, lambda cancel: service.complete(request, cancel), is_quiet=True)
+        future.add_done_callback(lambda done: _take_or_log(done, request, take))
+
+
+def as_if_taken(request: CompletionRequest, result: CompletionResult) -> CompletionRequest:
+    """The request that follows when the answer to `request` is taken."""
+    text = request.text[: result.start] + result.text + request.text[result.end :]
+    return CompletionRequest(
+        text=text,
+        offset=result.start + len(result.text),
+        path=request.path,
+        language=request.language,
+        version=request.version + 1,
+        trigger=Trigger.AUTOMATIC,
+    )
+
 
 def opening_place(text: str) -> int:
     """Where to read ahead in a document that was just opened, whose cursor is not known.
@@ -73,7 +105,14 @@ def opening_place(text: str) -> int:
     return len(text) if len(text) <= _OPENING else text.rfind("\n", 0, _OPENING) + 1
 
 
-def _log_failure(future: asyncio.Future[None]) -> None:
+def _take_or_log(future: asyncio.Future[CompletionResult], request: CompletionRequest, take: TakeAhead) -> None:
+    if future.cancelled() or future.exception() is not None:
+        _log_failure(future)
+    elif future.result().outcome in (Outcome.RETURNED, Outcome.EMPTY):
+        take(request, future.result())
+
+
+def _log_failure(future: asyncio.Future[Any]) -> None:
     error = None if future.cancelled() else future.exception()
     if error is not None and not isinstance(error, Cancelled):
         log.error("A prompt could not be read ahead: %s", where(error))

@@ -7,6 +7,7 @@ until a buffer `untitled:gate` is open, `fail` and `refuse` raise, `print` write
 
 from __future__ import annotations
 
+from rest_lsp.drafting.deleted import DeletedText
 from rest_lsp.server.stdio import claim_stdio
 
 PIPES = claim_stdio()
@@ -177,6 +178,7 @@ class FakeSession:
         self.datastore = datastore
         self.tokenizer = FakeTokenizer()
         self.stats = StatsLog()
+        self.deleted = DeletedText()
         self._settings = settings
         self._close_gate = close_gate
 

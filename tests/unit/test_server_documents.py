@@ -79,6 +79,15 @@ def test_a_column_within_a_character_counts_as_before_it() -> None:
     assert document("\U0001f600x").offset_of(types.Position(0, 1)) == 0
 
 
+def test_what_an_edit_removes_is_told_with_what_stands_before() -> None:
+    buffer = document("one\ntwo\nthree\n")
+    span = types.Range(types.Position(1, 1), types.Position(2, 2))
+    assert buffer.removed_by(types.TextDocumentContentChangePartial(range=span, text="x")) == ("one\nt", "wo\nth")
+    nothing = types.Range(span.start, span.start)
+    assert buffer.removed_by(types.TextDocumentContentChangePartial(range=nothing, text="x")) is None
+    assert buffer.removed_by(types.TextDocumentContentChangeWholeDocument(text="")) is None
+
+
 def test_a_change_without_a_range_replaces_everything() -> None:
     changed = document("a\nb")
     changed.apply_change(types.TextDocumentContentChangeWholeDocument("new"))
