@@ -161,7 +161,8 @@ class InlineCompletion:
         if items:
             attempt.suggestion = self._offers.new(document, request, result)
             name_item(items[0], attempt.suggestion)
-            self._prewarmer.look_ahead(request, result, self._offers.ahead)
+            if document.version is not None:
+                self._prewarmer.look_ahead(request, result, self._offers.ahead)
         elif result.text:
             attempt.outcome = Outcome.EMPTY
         else:

@@ -92,7 +92,7 @@ def as_if_taken(request: CompletionRequest, result: CompletionResult) -> Complet
         offset=result.start + len(result.text),
         path=request.path,
         language=request.language,
-        version=request.version + 1,
+        version=request.version,
         trigger=Trigger.AUTOMATIC,
     )
 
