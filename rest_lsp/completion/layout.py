@@ -11,6 +11,15 @@ COLON_BLOCKS = frozenset({"", "python", "yaml", "nim", "gdscript", "cython", "st
 """Languages in which a colon at the end of a line opens a block; "" because an unknown language may be one of them."""
 
 _COMMENT = re.compile(r"\s*(#|//|--|\*|/\*|;;)")
+_KEYWORD_BLOCKS = {
+    "lua": re.compile(r"\b(then|do|else|repeat|function\s*[\w.:]*\s*\([^()]*\))$"),
+    "ruby": re.compile(
+        r"^\s*(?!.*\bend$)(def|class|module|if|unless|while|until|case|for)\s.*[^;]$"
+        r"|\b(begin|do|then|else|ensure)$|\bdo\s*\|[^|]*\|$"
+    ),
+    "shellscript": re.compile(r"\b(then|do|else|in)$"),
+}
+"""Languages whose blocks begin with a word, and the ends of lines that begin one."""
 _CLOSING_LINE = re.compile(r"\s*([)\]}]+[)\]};,]*|end[;,)]*|</[\w.:-]+>)\s*$")
 _DEFINITION = re.compile(
     r"\s*(@|(export\s+|pub\s+|public\s+|private\s+|protected\s+|static\s+|abstract\s+|async\s+)*"
@@ -29,6 +38,9 @@ def opens_block(line: str, language: str = "") -> bool:
     code = line.rstrip()
     if not code or _COMMENT.match(code):
         return False
+    keywords = _KEYWORD_BLOCKS.get(language)
+    if keywords is not None and keywords.search(code):
+        return True
     return code[-1] in OPENING or code.endswith("=>") or (code[-1] == ":" and language in COLON_BLOCKS)
 
 
@@ -46,17 +58,3 @@ def may_close_block(start: str) -> bool:
 def begins_definition(line: str) -> bool:
     """Whether `line` starts a function, class or the like (a decorator counts)."""
     return _DEFINITION.match(line) is not None
-
-
-def unmatched_closers(text: str) -> list[int]:
-    """Indices of the closing brackets in `text` whose opening one stands before it."""
-    depth, found = 0, []
-    for index, char in enumerate(text):
-        if char in OPENING:
-            depth += 1
-        elif char in CLOSING:
-            if depth == 0:
-                found.append(index)
-            else:
-                depth -= 1
-    return found

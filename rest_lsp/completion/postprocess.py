@@ -10,7 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
 
-from rest_lsp.completion.layout import CLOSING, indent_width, opens_block, unmatched_closers
+from rest_lsp.completion.brackets import unmatched_closers
+from rest_lsp.completion.cuts import cut_at_fence, cut_at_known_import, cut_empty_comment, cut_where_unbalanced
+from rest_lsp.completion.layout import CLOSING, indent_width, opens_block
+from rest_lsp.completion.replacing import n_replaced
 from rest_lsp.completion.snapshot import Snapshot
 
 CLOSERS_AND_ENDS = frozenset(CLOSING + ";, ")
@@ -33,7 +36,7 @@ def postprocess(text: str, snapshot: Snapshot) -> Insertion:
     """Apply all rules; an empty text means that there is nothing to show."""
     for rule in RULES:
         text = rule(text, snapshot)
-    return Insertion(text.replace("\n", snapshot.line_end), _n_replaced(text, snapshot))
+    return Insertion(text.replace("\n", snapshot.line_end), n_replaced(text, snapshot))
 
 
 def drop_leading_blank_lines(text: str, snapshot: Snapshot) -> str:
@@ -82,7 +85,7 @@ def drop_suffix_on_line(text: str, snapshot: Snapshot) -> str:
         return text
     code = text.rstrip()
     ending = next((ending for ending in (rest, rest.lstrip()) if code.endswith(ending)), None)
-    if ending is None or not _closes_nothing(code, len(code) - len(ending)):
+    if ending is None or not _closes_nothing(code, len(code) - len(ending), snapshot.language):
         return text
     return code[: -len(ending)]
 
@@ -94,7 +97,11 @@ def drop_closers_on_line(text: str, snapshot: Snapshot) -> str:
         return text
     for length in range(min(len(text), len(rest)), 0, -1):
         ending, start = rest[:length], len(text) - length
-        if text.endswith(ending) and set(ending) <= CLOSERS_AND_ENDS and _closes_nothing(text, start):
+        if (
+            text.endswith(ending)
+            and set(ending) <= CLOSERS_AND_ENDS
+            and _closes_nothing(text, start, snapshot.language)
+        ):
             return text[:start] if ending.strip() else text
     if text[-1:] in tuple(QUOTES) and rest.startswith(text[-1]) and text.count(text[-1]) % 2 == 1:
         return text[:-1]
@@ -145,25 +152,19 @@ RULES: tuple[Rule, ...] = (
     drop_closers_on_line,
     drop_lines_below,
     drop_repeated_lines,
+    cut_at_fence,
+    cut_at_known_import,
+    cut_where_unbalanced,
+    cut_empty_comment,
     drop_trailing_blanks,
     drop_blank_text,
 )
 
 
-def _closes_nothing(text: str, start: int) -> bool:
+def _closes_nothing(text: str, start: int, language: str) -> bool:
     """Whether no bracket that opens in `text` before `start` is closed behind it."""
-    surplus = set(unmatched_closers(text))
-    return all(index in surplus for index in range(start, len(text)) if text[index] in CLOSING)
-
-
-def _n_replaced(text: str, snapshot: Snapshot) -> int:
-    """How many closers behind the cursor the text writes itself, so that they must give way ("a):" before ")")."""
-    rest = snapshot.line_after
-    written = [text[index] for index in unmatched_closers(text)]
-    n = 0
-    while n < len(rest) and n < len(written) and rest[n] in CLOSING and rest[n] == written[n]:
-        n += 1
-    return n
+    surplus = set(unmatched_closers(text, language))
+    return all(start + index in surplus for index in unmatched_closers(text[start:], language))
 
 
 def _is_same_place(line: str, snapshot: Snapshot) -> bool:

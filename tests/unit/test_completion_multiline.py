@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rest_lsp.completion.layout import unmatched_closers
+from rest_lsp.completion.brackets import unmatched_closers
 from rest_lsp.completion.multiline import is_multiline, is_unwanted
 from tests.fakes_completion import snapshot_at
 
