@@ -11,6 +11,11 @@ from typing import Any, TypeVar
 
 import numba
 
+from rest_lsp.waiting import wait_politely
+
+# The library that runs parallel loops reads this when it is loaded, at the first of them, wherever that is called from.
+wait_politely()
+
 Function = TypeVar("Function", bound=Callable[..., object])
 
 _njit: Any = numba.njit
