@@ -83,7 +83,7 @@ def test_every_rule_in_our_engine_writes_the_plain_tokens(report: dict[str, Any]
     for rival in ("rest-lsp", "REST", "REST with the document, 64 nodes", "SuffixDecoding"):
         rows = rows_of(report, rival)
         assert [row["tokens"] for row in rows] == [row["tokens"] for row in plain]
-        # What the cost model allows depends on the machine, and nothing is a valid answer; the other rules always draft.
+        # What the cost model allows depends on the machine, and may be nothing; the other rules always draft.
         assert rival == "rest-lsp" or sum(row["drafted"] for row in rows) > 0, rival
     assert all(row["forwards"] == row["tokens"] and row["drafted"] == 0 for row in plain)
 
