@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 50_000_000
 """A longer text is no source code, and looking for the cursor's line alone would be felt."""
 
+DECODING_SHARE = 0.5
+"""Of a time budget, what is left for writing however long reading the prompt took: else that was for nothing."""
+
 DrafterFactory = Callable[[CompletionRequest, Prompt], Drafter]
 
 
@@ -71,10 +74,10 @@ class CompletionService:
 
         Raises RequestError when the cursor is not in the text, and what the engine raises when it is broken.
         """
-        run = _Run(request)
-        deadline = self._deadline(request.trigger)
+        budget_s = self._budget_s(request.trigger)
+        run = _Run(request, deadline=self._clock() + budget_s, decoding_s=DECODING_SHARE * budget_s)
         try:
-            return self._complete(run, cancel, deadline)
+            return self._complete(run, cancel)
         except Cancelled:
             return run.without_text(Outcome.CANCELLED)
         finally:
@@ -91,12 +94,12 @@ class CompletionService:
         if not _is_undecoded(snapshot):
             self._engine.prefill(self._prompts.build_prompt(snapshot).ids, cancel)
 
-    def _deadline(self, trigger: Trigger) -> float:
+    def _budget_s(self, trigger: Trigger) -> float:
         options, is_automatic = self._options, trigger is Trigger.AUTOMATIC
         budget_ms = options.time_budget_automatic_ms if is_automatic else options.time_budget_invoked_ms
-        return self._clock() + budget_ms / 1e3 if budget_ms else math.inf
+        return budget_ms / 1e3 if budget_ms else math.inf
 
-    def _complete(self, run: _Run, cancel: CancelToken, deadline: float) -> CompletionResult:
+    def _complete(self, run: _Run, cancel: CancelToken) -> CompletionResult:
         request = run.request
         if len(request.text) > MAX_CHARACTERS:
             return run.without_text(Outcome.TOO_LARGE)
@@ -110,7 +113,7 @@ class CompletionService:
         with run.stats.span("build_prompt"):
             prompt = self._prompts.build_prompt(snapshot)
         rules = self._stop_rules(snapshot, prompt)
-        self._generate(run, prompt, rules, cancel, deadline)
+        self._generate(run, prompt, rules, cancel)
         with run.stats.span("postprocess"):
             insertion = postprocess(rules.text, snapshot)
         if self._recent is not None and insertion.text:
@@ -123,7 +126,7 @@ class CompletionService:
         max_tokens = options.max_tokens_multi if multiline else options.max_tokens_single
         return StopRules(self._tokenizer, snapshot, multiline=multiline, max_tokens=max_tokens, pending=prompt.pending)
 
-    def _generate(self, run: _Run, prompt: Prompt, rules: StopRules, cancel: CancelToken, deadline: float) -> None:
+    def _generate(self, run: _Run, prompt: Prompt, rules: StopRules, cancel: CancelToken) -> None:
         """Decode until a stop rule says done or the time is up; how tokens are grouped in steps makes no difference."""
         with run.stats.span("draft"):
             drafter = self._drafter_factory(run.request, prompt)
@@ -139,8 +142,9 @@ class CompletionService:
         for step in steps:
             if run.prefill is None:
                 run.take_prefill(self._engine.last_prefill)
+                run.deadline = max(run.deadline, self._clock() + run.decoding_s)
             run.take(step, rules)
-            if rules.reason is None and self._clock() > deadline:
+            if rules.reason is None and self._clock() > run.deadline:
                 rules.give_up()
             if rules.reason is not None:
                 break
@@ -152,6 +156,8 @@ class _Run:
     """What is counted and measured while one request is answered."""
 
     request: CompletionRequest
+    deadline: float
+    decoding_s: float
     stats: CompletionStats = field(default_factory=CompletionStats)
     origins: list[Origin | None] = field(default_factory=list)
     accepted_by: Counter[str] = field(default_factory=Counter)

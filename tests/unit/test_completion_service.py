@@ -200,6 +200,17 @@ def test_at_the_time_budget_half_a_line_is_nothing() -> None:
     assert result.forwards == 6
 
 
+def test_a_prompt_that_took_the_whole_budget_to_read_leaves_half_of_it_to_write() -> None:
+    clock = Clock()
+
+    def before_step(number: int) -> None:
+        clock.now += 0.1 if number else 5.0
+
+    options = {"time_budget_invoked_ms": 1700}
+    bench = Bench(ScriptedEngine("a = 1\n    b = 2", before_step=before_step), clock=clock, options=options)
+    assert bench.complete("def f():\n    █\n").text == "a = 1"
+
+
 def test_each_trigger_has_its_own_budget_and_zero_is_none() -> None:
     bench = slow("compute(a, b)", time_budget_automatic_ms=500, time_budget_invoked_ms=0)
     assert bench.complete("x = █\n", trigger=Trigger.AUTOMATIC).stop is StopReason.BUDGET
