@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 MAX_UNOPENED_BYTES = 16 << 20
 Answer: TypeAlias = "list[types.InlineCompletionItem] | None"
 FindService = Callable[[], CompletionService | None]
-"""Asked when the work is handed over: until then the session may be another, and its model must not be held."""
+"""Asked when the work's turn has come: until then the session may be another, and its model must not be held."""
 
 
 @dataclass
@@ -145,11 +145,10 @@ class InlineCompletion:
             return []
         if request.trigger is Trigger.AUTOMATIC:
             await self._pauses.wait(document.uri, self._offers.rhythm.wait_s(time.monotonic()))
-        service = self._find_service()
-        if service is None:
+        if self._find_service() is None:
             attempt.outcome = Outcome.NO_MODEL
             return []
-        attempt.result = result = await self._run(document.uri, service, request, document)
+        attempt.result = result = await self._run(document.uri, request, document)
         if result is None or document.version != request.version or _was_closed(document, attempt.workspace):
             attempt.outcome = Outcome.STALE
             return None
@@ -188,13 +187,14 @@ class InlineCompletion:
             log.info("A completion was left out because the client could not show it.")
         return [item] if item is not None else []
 
-    async def _run(
-        self, uri: str, service: CompletionService, request: CompletionRequest, document: Document
-    ) -> CompletionResult | None:
+    async def _run(self, uri: str, request: CompletionRequest, document: Document) -> CompletionResult | None:
         """None when the document has changed before its turn came.  Raises Cancelled when it is superseded."""
 
         def work(cancel: CancelToken) -> CompletionResult | None:
-            return service.complete(request, cancel) if document.version == request.version else None
+            service = self._find_service()
+            if service is None or document.version != request.version:
+                return None
+            return service.complete(request, cancel)
 
         return await self._engine.post(uri, work)
 

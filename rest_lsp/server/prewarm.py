@@ -66,21 +66,28 @@ class Prewarmer:
 
     def _start(self) -> None:
         self._alarm = None
-        request, service = self._place(), self._find_service()
-        if request is None or service is None or not self._engine.is_idle:
+        request = self._place()
+        if request is None or self._find_service() is None or not self._engine.is_idle:
             return
 
         def work(cancel: CancelToken) -> None:
-            service.prewarm(request, cancel)
+            # Not held until then: the session that it belongs to may be closed meanwhile.
+            service = self._find_service()
+            if service is not None:
+                service.prewarm(request, cancel)
 
         self._engine.post(_KEY, work, is_quiet=True).add_done_callback(_log_failure)
 
     def _start_ahead(self, request: CompletionRequest, take: TakeAhead) -> None:
         self._alarm = None
-        service = self._find_service()
-        if service is None or not self._engine.is_idle:
+        if self._find_service() is None or not self._engine.is_idle:
             return
-        future = self._engine.post(_KEY, lambda cancel: service.complete(request, cancel), is_quiet=True)
+
+        def work(cancel: CancelToken) -> CompletionResult | None:
+            service = self._find_service()
+            return service.complete(request, cancel) if service is not None else None
+
+        future = self._engine.post(_KEY, work, is_quiet=True)
         future.add_done_callback(lambda done: _take_or_log(done, request, take))
 
 
@@ -105,11 +112,13 @@ def opening_place(text: str) -> int:
     return len(text) if len(text) <= _OPENING else text.rfind("\n", 0, _OPENING) + 1
 
 
-def _take_or_log(future: asyncio.Future[CompletionResult], request: CompletionRequest, take: TakeAhead) -> None:
+def _take_or_log(future: asyncio.Future[CompletionResult | None], request: CompletionRequest, take: TakeAhead) -> None:
     if future.cancelled() or future.exception() is not None:
         _log_failure(future)
-    elif future.result().outcome in (Outcome.RETURNED, Outcome.EMPTY):
-        take(request, future.result())
+        return
+    result = future.result()
+    if result is not None and result.outcome in (Outcome.RETURNED, Outcome.EMPTY):
+        take(request, result)
 
 
 def _log_failure(future: asyncio.Future[Any]) -> None:

@@ -66,6 +66,8 @@ class SessionKeeper:
             self.open(settings, roots)
         else:
             self._indexer.give_up("refresh")
+            # Nobody waits for answers by the old options, and a running one would delay the new ones.
+            self._engine.give_up_all()
             self._start(self._apply(settings, roots))
 
     def reindex(self) -> bool:
