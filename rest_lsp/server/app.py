@@ -243,6 +243,8 @@ class RestLanguageServer(LanguageServer):
             self._messages.show_once(problem, types.MessageType.Warning)
 
     def _session_opened(self, session: Session, settings: Settings) -> None:
+        # What was written under the former options while these were being applied must not be offered again.
+        self._offers.forget()
         self._buffers.attach(session, self._configuration.root, settings.datastore.max_file_bytes)
         self._prewarmer.resume()
 

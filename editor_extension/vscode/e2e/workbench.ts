@@ -217,6 +217,8 @@ export class Workbench {
     await this.page.keyboard.press("Control+v");
     await this.page.keyboard.press("Control+s");
     await until("the setting on the disk", () => readFileSync(path, "utf8") === text);
+    // A tab that is closed before it knows that it was saved asks whether to save.
+    await this.page.locator('.tab.active[data-resource-name="settings.json"]:not(.dirty)').waitFor();
     await this.closeEditor();
   }
 
