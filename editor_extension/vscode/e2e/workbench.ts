@@ -121,8 +121,9 @@ export class Workbench {
   async picture(name: string): Promise<void> {
     mkdirSync(PICTURES, { recursive: true });
     await this.page.waitForFunction(() => {
-      const messages = document.querySelector(".notifications-toasts");
-      return messages === null || messages.getAnimations({ subtree: true }).length === 0;
+      const animations = document.querySelector(".notifications-toasts")?.getAnimations({ subtree: true }) ?? [];
+      // A bar that shows progress moves for ever; a message that comes into view does not.
+      return animations.every((animation) => animation.effect?.getComputedTiming().endTime === Infinity);
     });
     await this.page.screenshot({ path: join(PICTURES, `${name}.png`) });
   }
