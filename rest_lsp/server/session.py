@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Outcome = TypeVar("Outcome")
 _INDEXER_END_S = 0.5
+_REQUESTS_END_S = 1.0
 
 
 class SessionKeeper:
@@ -93,6 +95,7 @@ class SessionKeeper:
         self._status.loading()
 
         def work(cancel: CancelToken) -> Session:
+            self._let_requests_end()
             self._close_live()
             relay = ProgressRelay(self._status.loading_progress, self._on_loop, lambda: cancel.is_cancelled)
             self._live = self._open_session(settings, roots, relay)
@@ -161,6 +164,12 @@ class SessionKeeper:
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(call)
+
+    def _let_requests_end(self) -> None:
+        """Requests that were given up must have let go of the session, or its weights would outlive it for a while."""
+        have_ended = threading.Event()
+        self._on_loop(lambda: self._on_loop(have_ended.set))
+        have_ended.wait(_REQUESTS_END_S)
 
     def _close_last(self) -> None:
         self._indexer.join(_INDEXER_END_S)

@@ -58,7 +58,8 @@ class Worker:
         as work.
         """
         job = _Job(key, work, CancelToken(), self._loop.create_future(), is_quiet)
-        job.future.add_done_callback(lambda future: job.cancel.cancel() if future.cancelled() else None)
+        cancel = job.cancel
+        job.future.add_done_callback(lambda future: cancel.cancel() if future.cancelled() else None)
         self.give_up(key)
         with self._changed:
             if self._stopping:
@@ -112,9 +113,9 @@ class Worker:
         try:
             result = job.work(job.cancel)
         except BaseException as error:  # noqa: BLE001 - whatever a job raises belongs to who posted it
-            outcome = _failing(job, error)
+            outcome = _failing(job.future, error)
         else:
-            outcome = _succeeding(job, result)
+            outcome = _succeeding(job.future, result)
         with self._changed:
             self._running = None
         self._on_loop(outcome)
@@ -148,9 +149,12 @@ def _abandon(job: _Job) -> None:
         job.future.set_exception(Cancelled())
 
 
-def _failing(job: _Job, error: BaseException) -> Callable[[], None]:
-    return lambda: None if job.future.done() else job.future.set_exception(error)
+def _failing(future: asyncio.Future[Any], error: BaseException) -> Callable[[], None]:
+    """Holds nothing of the job: what it worked with may be large, and the loop may take its time."""
+    if isinstance(error, Cancelled):
+        error = Cancelled()
+    return lambda: None if future.done() else future.set_exception(error)
 
 
-def _succeeding(job: _Job, result: object) -> Callable[[], None]:
-    return lambda: None if job.future.done() else job.future.set_result(result)
+def _succeeding(future: asyncio.Future[Any], result: object) -> Callable[[], None]:
+    return lambda: None if future.done() else future.set_result(result)

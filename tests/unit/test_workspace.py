@@ -68,7 +68,7 @@ def test_a_tokenizer_alone_is_no_model(tmp_path: Path) -> None:
     assert find_tokenizer(model.name, tmp_path) is not None
     assert workspace_status(settings, tmp_path)["state"] == "no_model"
     (folder / "int8").mkdir()
-    (folder / "int8" / "complete.json").write_text(json.dumps({"format": FORMAT_VERSION}))
+    (folder / "int8" / "complete.json").write_text(json.dumps({"format": FORMAT_VERSION, "form": "int8"}))
     assert workspace_status(settings, tmp_path)["state"] == "ready"
 
 
