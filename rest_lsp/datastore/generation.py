@@ -46,6 +46,8 @@ class Generation(NamedTuple):
 
 
 NOTHING = Generation(0)
+OPEN_TRIES = 10
+"""A busy writer clears a generation away while it is opened once in a while, not so often."""
 
 
 class Damage(NamedTuple):
@@ -68,9 +70,9 @@ def open_newest(
     """The newest generation with a whole manifest, without its damaged segments; generation 0 when there is none.
 
     `known` are segments that are open already; `verify` checks every byte of the others.  A generation that was cleared
-    away between listing and opening is tried again from the top, so a reader never needs the writer's lock.
+    away between listing and opening it is tried again from the top, so a reader never needs the writer's lock.
     """
-    for _ in range(3):
+    for _ in range(OPEN_TRIES):
         damaged: list[Damage] = []
         vanished = False
         for number in list_generations(directory):
@@ -85,6 +87,9 @@ def open_newest(
                 damaged.append(Damage(manifest_name(number), str(error)))
                 continue
             opened = open_segments(directory, manifest, known or {}, verify=verify)
+            if opened.damaged and next(iter(list_generations(directory)), number) > number:
+                vanished = True
+                break
             return Opened(opened.generation, (*damaged, *opened.damaged))
         if not vanished:
             break

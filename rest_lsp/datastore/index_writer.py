@@ -153,6 +153,10 @@ class IndexWriter:
         self._publish(joined)
         return True
 
+    def close(self) -> None:
+        """Keep what is known of files for the next writer."""
+        self._stat_cache.close()
+
     def watched_directories(self) -> list[str]:
         """See `Listing`."""
         return self._listing.watched_directories()

@@ -102,8 +102,13 @@ class Store:
         if self.access is Access.WRITER and self._is_unsettled:
             self.commit(self.generation.segments)
 
+    def step_down(self) -> None:
+        """Let another process write, until `acquire`."""
+        self.close()
+        self.access = Access.BUSY
+
     def close(self) -> None:
-        """Let another process write."""
+        """Let go of the lock."""
         if self._lock:
             self._lock.release()
 

@@ -99,6 +99,7 @@ class Upkeep:
         self._follow_hints()
         while self._requests:
             self._answer(self._requests.pop(0))
+        self._step_down()
         if self._writer and self._compare_at is not None and time.monotonic() >= self._compare_at:
             self._compare()
         while self._writer and self._inbox.empty() and not self._debounce.paths and self._writer.merge_once():
@@ -165,9 +166,18 @@ class Upkeep:
         if newest != self._seen_generation:
             self._seen_generation = newest
             self._send({"event": "generation"})
-        # Whoever does not watch would hold the lock, and keep it from others who would follow the workspace.
         if time.monotonic() >= self._take_over_at and (self._wants_watching or self._requests):
             self._take_role()
+
+    def _step_down(self) -> None:
+        """Whoever does not watch lets others write once its requests are answered: they would follow the workspace."""
+        if self._wants_watching or self._writer is None or self._store.access is not Access.WRITER:
+            return
+        self._writer.close()
+        self._store.step_down()
+        self._writer = None
+        self._take_over_at = 0.0
+        self._seen_generation = self._store.generation.number
 
     def _answer(self, request: Message) -> None:
         number = request["id"]

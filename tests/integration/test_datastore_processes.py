@@ -151,12 +151,12 @@ def test_cancelling_keeps_what_is_done(open_store: Open) -> None:
 
 def test_a_second_process_reads_while_the_first_writes(open_store: Open, root: Path, tokenizer: Tokenizer) -> None:
     first, second = open_store(), open_store()
+    first.watch()
     first.refresh()
+    wait_until(lambda: first.status().watching, "the first one watches")
     assert second.refresh().is_writer is False
     assert paths_after(second, tokenizer, "def function_17(") == {"lib/m17.py"}
-    first.watch()
     second.watch()
-    wait_until(lambda: first.status().watching, "the first one watches")
     write_files(root, {"new.py": "entirely_new_name = 1\n"})
     wait_until(lambda: paths_after(second, tokenizer, "entirely_new_name") == {"new.py"}, "the second one sees it")
     first.close()
