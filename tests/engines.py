@@ -43,11 +43,18 @@ def run(
     engine: Engine, prompt: Sequence[int], drafter: Drafter, *, sampling: Sampling = GREEDY, max_tokens: int = 40
 ) -> list[int]:
     """The tokens of one generation from an empty KV cache."""
+    return [token for token, _ in run_scored(engine, prompt, drafter, sampling=sampling, max_tokens=max_tokens)]
+
+
+def run_scored(
+    engine: Engine, prompt: Sequence[int], drafter: Drafter, *, sampling: Sampling = GREEDY, max_tokens: int = 40
+) -> list[tuple[int, float]]:
+    """The tokens of one generation from an empty KV cache, each with its log-probability."""
     engine.forget()
     steps = engine.generate(
         prompt, context=prompt, drafter=drafter, sampling=sampling, cancel=CancelToken(), max_tokens=max_tokens
     )
-    return [token for step in steps for token in step.tokens]
+    return [scored for step in steps for scored in zip(step.tokens, step.log_probs, strict=True)]
 
 
 def random_tree(draw: random.Random, vocab_size: int, hints: Sequence[int] = (), *, max_nodes: int = 32) -> DraftTree:

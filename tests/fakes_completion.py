@@ -58,6 +58,7 @@ class ScriptedStep:
     tokens: list[int]
     origins: list[Origin | None]
     sources: list[str | None]
+    log_probs: list[float]
     drafted: int = 2
     draft_ms: float = 1.0
     verify_ms: float = 2.0
@@ -80,6 +81,7 @@ class ScriptedEngine:
     answer: str
     group: int = 1
     end: str = "<|endoftext|>"
+    log_prob: float = 0.0
     origin_of: Callable[[int], Origin | None] = lambda _: None
     before_step: Callable[[int], None] = lambda _: None
     last_prefill: ScriptedPrefill = field(default_factory=ScriptedPrefill)
@@ -113,7 +115,8 @@ class ScriptedEngine:
             cancel.raise_if_cancelled()
             tokens = ids[start : start + self.group]
             origins = [*(self.origin_of(i) for i in range(start, start + len(tokens) - 1)), None]
-            yield ScriptedStep(tokens, origins, ["datastore" if origin else None for origin in origins])
+            sources = ["datastore" if origin else None for origin in origins]
+            yield ScriptedStep(tokens, origins, sources, [self.log_prob] * len(tokens))
 
 
 def at_cursor(marked: str, **options: Any) -> CompletionRequest:

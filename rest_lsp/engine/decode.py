@@ -16,7 +16,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter, Verdict
 from rest_lsp.drafting.source import Origin
 from rest_lsp.drafting.tree import ROOT, DraftTree
-from rest_lsp.engine.sampling import likeliest
+from rest_lsp.engine.sampling import likeliest, log_probability
 from rest_lsp.engine.verifier import Verifier
 from rest_lsp.healing import Healing
 
@@ -31,6 +31,7 @@ class Step:
     tokens   the accepted draft tokens and then the model's own pick: one or more
     origins  for each token where its draft was read, None for the model's own pick
     sources  for each token which source drafted it, None for the model's own pick
+    log_probs  for each token the natural logarithm of its probability, see `sampling.log_probability`
     drafted  nodes of the tree that was verified
     draft_ms, verify_ms  making the draft and learning from it; the pass with its picks
     """
@@ -38,6 +39,7 @@ class Step:
     tokens: list[int]
     origins: list[Origin | None]
     sources: list[str | None]
+    log_probs: list[float]
     drafted: int
     draft_ms: float
     verify_ms: float
@@ -49,6 +51,7 @@ class Walk:
 
     path: list[int]
     tokens: list[int]
+    log_probs: list[float]
     healing: Healing | None
 
 
@@ -96,14 +99,17 @@ def accept(tree: DraftTree, logits: Tensor, position: int, end: int, pick: Pick,
     node: int | None = ROOT
     path: list[int] = []
     tokens: list[int] = []
+    log_probs: list[float] = []
     while node is not None:
-        token = pick(logits[node + 1], position + len(tokens), healing)
+        row = logits[node + 1]
+        token = pick(row, position + len(tokens), healing)
+        log_probs.append(log_probability(row, token, healing))
         healing = None if healing is None else healing.advance(token)
         tokens.append(token)
         node = tree.child(node, token) if position + len(tokens) < end else None
         if node is not None:
             path.append(node)
-    return Walk(path, tokens, healing)
+    return Walk(path, tokens, log_probs, healing)
 
 
 def _likeliest(logits: Tensor, path: Sequence[int], n: int) -> list[list[int]]:
@@ -115,4 +121,12 @@ def _likeliest(logits: Tensor, path: Sequence[int], n: int) -> list[list[int]]:
 def _step(tree: DraftTree, walk: Walk, draft_ms: float, verify_ms: float) -> Step:
     origins = [tree.origins[node] for node in walk.path]
     sources = [tree.sources[node] for node in walk.path]
-    return Step(walk.tokens, [*origins, None], [*sources, None], len(tree), draft_ms, verify_ms)
+    return Step(
+        walk.tokens,
+        [*origins, None],
+        [*sources, None],
+        walk.log_probs,
+        len(tree),
+        draft_ms=draft_ms,
+        verify_ms=verify_ms,
+    )

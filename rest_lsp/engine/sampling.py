@@ -36,6 +36,15 @@ def pick(logits: Tensor, position: int, sampling: Sampling, healing: Healing | N
     return choice if allowed is None else int(allowed[choice])
 
 
+def log_probability(logits: Tensor, token: int, healing: Healing | None) -> float:
+    """Of `token` given `logits` `[vocab_size]`, whatever the temperature; among what `healing` allows.
+
+    One row is always summed in the same way, so that drafts change no bit of it.
+    """
+    among = logits if healing is None else logits[torch.tensor(healing.allowed(), device=logits.device)]
+    return float(logits[token].float() - among.float().logsumexp(0))
+
+
 def _draw(logits: Tensor, position: int, sampling: Sampling) -> int:
     scores = logits.cpu().double().numpy() / sampling.temperature
     order = np.argsort(-scores, kind="stable")

@@ -18,7 +18,7 @@ from rest_lsp.engine.engine import Engine
 from rest_lsp.engine.kv_cache import KVCache
 from rest_lsp.engine.sampling import Sampling
 from rest_lsp.engine.verifier import MAX_LEAD
-from tests.engines import CPU_DTYPES, RandomDrafter, load_tiny, random_tree, run, tiny_engine
+from tests.engines import CPU_DTYPES, RandomDrafter, load_tiny, random_tree, run, run_scored, tiny_engine
 
 SHAPES: dict[str, dict[str, Any]] = {
     "shared-heads": {},
@@ -72,14 +72,17 @@ def plain_logits(engine: Engine, path: list[int]) -> torch.Tensor:
 
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.9, 0.95, 50, 7), Sampling(1.5, 1.0, 0, 8)], ids=str)
 @pytest.mark.parametrize("dtype", CPU_DTYPES)
-def test_any_drafter_gives_the_tokens_of_plain_decoding(tmp_path: Path, dtype: str, sampling: Sampling) -> None:
+def test_any_drafter_gives_the_tokens_and_probabilities_of_plain_decoding(
+    tmp_path: Path, dtype: str, sampling: Sampling
+) -> None:
     engine = tiny_engine(tmp_path, dtype)
-    plain = run(engine, PROMPT, NoDrafter(), sampling=sampling)
+    scored = run_scored(engine, PROMPT, NoDrafter(), sampling=sampling)
+    plain = [token for token, _ in scored]
     assert len(plain) == 40
     accepted = 0
     for seed in range(6):
         drafter = RandomDrafter(seed, 448, plain, len(PROMPT))
-        assert run(engine, PROMPT, drafter, sampling=sampling) == plain
+        assert run_scored(engine, PROMPT, drafter, sampling=sampling) == scored
         accepted += drafter.accepted
     assert accepted > 40
 

@@ -15,7 +15,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter, NoDrafter, Verdict
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.decode import Step, decode
-from rest_lsp.engine.sampling import Sampling, pick
+from rest_lsp.engine.sampling import Sampling, log_probability, pick
 from rest_lsp.engine.verifier import PrefillReport
 from rest_lsp.errors import Cancelled
 from rest_lsp.healing import Healing
@@ -219,3 +219,12 @@ def test_top_k_and_top_p_keep_the_likeliest() -> None:
     assert {pick(logits, p, Sampling(1.0, 0.5, 0, 1), None) for p in range(200)} == {0}
     assert {pick(logits, p, Sampling(0.01, 1.0, 0, 1), None) for p in range(50)} == {0}
     assert {pick(logits, p, Sampling(1.0, 1.0, 0, 1), None) for p in range(400)} == {0, 1, 2, 3}
+
+
+def test_log_probabilities_are_of_the_pick_among_what_was_allowed() -> None:
+    vocabulary = SortedVocabulary([b"a", b"ab", b"b"])
+    logits = torch.log(torch.tensor([0.2, 0.3, 0.5]))
+    assert log_probability(logits + 4, 1, None) == pytest.approx(np.log(0.3), abs=1e-6)
+    assert log_probability(logits, 1, Healing(b"a", vocabulary)) == pytest.approx(np.log(0.6), abs=1e-6)
+    (step,) = run(mixed_law, NoDrafter(), Sampling(), max_tokens=1)
+    assert step.log_probs == [pytest.approx(np.log(0.3), abs=1e-6)]
