@@ -17,6 +17,7 @@ from rest_lsp.drafting.deleted import DeletedText, typed_of
 from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.drafting.document_source import LIVE, DocumentSource
 from rest_lsp.drafting.drafter import Drafter, NoDrafter
+from rest_lsp.drafting.expansion import compile_ahead
 from rest_lsp.drafting.recent import Recent, RecentCompletions
 from rest_lsp.drafting.recent_source import RecentSource
 from rest_lsp.drafting.script_source import CERTAIN, ScriptSource
@@ -61,6 +62,7 @@ class Drafting:
     ) -> None:
         self._options, self._tokenizer, self._datastore, self._budget = options, tokenizer, datastore, budget
         self._experience = experience or Experience()
+        compile_ahead()
         self.encoder = DocumentEncoder(tokenizer.encode)
         self.recent = RecentCompletions()
         self.deleted = DeletedText()

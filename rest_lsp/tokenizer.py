@@ -128,6 +128,12 @@ class SortedVocabulary:
         """The bytes of one token; empty for control ids and ids beyond the vocabulary."""
         return self._spellings[token] if token < len(self._spellings) else b""
 
+    @cached_property
+    def joined(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+        """All spellings in the order of their ids, end to end, and where each ends."""
+        ends = np.cumsum([len(spelling) for spelling in self._spellings], dtype=np.int32)
+        return np.frombuffer(bytearray().join(self._spellings), np.uint8), ends
+
     def starting_with(self, prefix: bytes) -> npt.NDArray[np.int64]:
         """Ids of all tokens whose bytes start with `prefix`, in byte order."""
         above = _next_sibling(prefix)

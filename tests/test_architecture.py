@@ -30,6 +30,7 @@ LAYERS = (
         "config",
         "stats",
         "waiting",
+        "compiling",
         "tokenizer",
         "healing",
         "positions",
@@ -41,7 +42,7 @@ LAYERS = (
     ),
 )
 LEVEL = {name: -level for level, names in enumerate(LAYERS) for name in names}
-HEAVY = {"torch": {"engine", "bench"}, "numba": {"engine"}, "pygls": {"server"}, "lsprotocol": {"server"}}
+HEAVY = {"torch": {"engine", "bench"}, "numba": {"engine", "compiling"}, "pygls": {"server"}, "lsprotocol": {"server"}}
 # What a group must not use although it stands above it.
 NOT_FOR = {"completion": {"models"}, "drafting": {"models"}, "datastore": {"models"}}
 MAX_FILE_LINES, MAX_MEDIAN_FILE_LINES = 350, 130

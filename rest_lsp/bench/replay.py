@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rest_lsp.drafting.confidence import Evidence
-from rest_lsp.drafting.expansion import Successors, candidates, flatten
+from rest_lsp.drafting.expansion import NO_SUCCESSORS, candidates, gather
+from rest_lsp.drafting.growth import Ints
 from rest_lsp.drafting.source import DraftSource, Proposal
 from rest_lsp.drafting.successors import SuccessorTable
 
@@ -36,26 +37,20 @@ def replay(
     depth: int = DEPTH,
 ) -> Iterator[Guess]:
     """Every guess at every place of what was `written` behind `context`; `successors` learn it as they would have."""
-    following = successors.of if successors else None
     for index, token in enumerate(written):
         known = [*context, *written[:index]]
         last = known[-1] if known else -1
         proposals = [source.propose(known, depth) for source in sources]
+        following = successors.rows if successors else NO_SUCCESSORS
         yield from guesses(proposals, last, written[index : index + depth], following)
         if successors:
             successors.remember(last, [token])
 
 
 def guesses(
-    proposals: Iterable[Proposal], last: int, truth: Sequence[int], successors: Successors | None = None
+    proposals: Iterable[Proposal], last: int, truth: Sequence[int], successors: Ints = NO_SUCCESSORS
 ) -> Iterator[Guess]:
     """Follow `truth` through the proposals, and at each depth look at all tokens that they propose."""
-    found = flatten(proposals)
-    for depth, token in enumerate(truth):
-        proposed = candidates(found, depth, last, None, successors)
+    levels = candidates(gather(proposals), last, truth, successors)
+    for depth, (token, proposed) in enumerate(zip(truth, levels, strict=False)):
         yield from (Guess(candidate.evidence, depth, candidate.token == token) for candidate in proposed)
-        following = next((candidate.found for candidate in proposed if candidate.token == token), [])
-        found = [item for item in following if len(item[0]) > depth + 1]
-        if not found and successors is None:
-            return
-        last = token

@@ -119,15 +119,12 @@ def _children(found: Sequence[Found], parent: int, depth: int, total: float) -> 
 
 
 def _tree(nodes: Sequence[_Node]) -> DraftTree:
-    origins = [node.found[0].place.origin for node in nodes]
     return DraftTree(
         tokens=[node.token for node in nodes],
         parents=[node.parent for node in nodes],
         depths=[node.depth for node in nodes],
         path_probability=[node.probability for node in nodes],
-        origins=[
-            origin._replace(offset=origin.offset + node.depth - 1) for origin, node in zip(origins, nodes, strict=True)
-        ],
+        places=[node.found[0].place.origin for node in nodes],
         sources=[node.found[0].source for node in nodes],
     )
 

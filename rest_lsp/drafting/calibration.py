@@ -6,17 +6,18 @@ Plain numbers that are learnt online, forgotten slowly and bounded; where they a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from rest_lsp.drafting import traits as t
+import numpy as np
+
 from rest_lsp.drafting.confidence import Evidence
+from rest_lsp.drafting.growth import N_DEPTHS, N_LENGTHS, cell
 
 KINDS = ("through", "completions", "deleted", "both", "document", "repository", "library", "successors")
-N_LENGTHS = 6
-"""0, 1, 2, 3 to 4, 5 to 8, and longer matches."""
-N_DEPTHS = 4
-"""Levels 1, 2, 3 to 4, and deeper ones."""
+"""In the order of `growth.cell`."""
+
+UNCALIBRATED = np.zeros(len(KINDS) * N_LENGTHS * N_DEPTHS)
+"""The shifts of one that learnt nothing."""
 
 _CAUTION = 8.0
 """Information that the fitted prior counts as: so much is needed before experience weighs as much."""
@@ -31,23 +32,19 @@ class Calibration:
     """A shift of log-odds for each cell, estimated by Newton steps on what guesses promised and kept.  One thread."""
 
     def __init__(self) -> None:
-        n_cells = len(KINDS) * N_LENGTHS * N_DEPTHS
-        self.shifts = [0.0] * n_cells
-        self._information = [0.0] * n_cells
+        self.shifts = UNCALIBRATED.copy()
+        self._information = [0.0] * len(UNCALIBRATED)
         self.observed = 0
 
     @staticmethod
     def cell(evidence: Evidence, depth: int) -> int:
         """The cell of a guess `depth` levels below the root (0 for its children)."""
-        length = evidence.length - depth
-        bucket = length if length < 3 else (3 if length < 5 else 4 if length < 9 else 5)
-        level = depth if depth < 2 else (2 if depth < 4 else 3)
-        return (_kind(evidence.traits) * N_LENGTHS + max(bucket, 0)) * N_DEPTHS + level
+        return cell(evidence.length, evidence.traits, depth)
 
     def observe(self, cell: int, promised: float, kept: bool) -> None:
         """A guess that promised to be right with this chance turned out so, or not."""
         information = self._information[cell] + promised * (1.0 - promised)
-        shift = self.shifts[cell] + (float(kept) - promised) / (_CAUTION + information)
+        shift = float(self.shifts[cell]) + (float(kept) - promised) / (_CAUTION + information)
         self.shifts[cell] = max(-_FURTHEST, min(_FURTHEST, shift))
         self._information[cell] = min(information, _MEMORY)
         self.observed += 1
@@ -55,7 +52,7 @@ class Calibration:
     def to_json(self) -> dict[str, Any]:
         """Cells that learnt something, by number."""
         return {
-            str(cell): [round(self.shifts[cell], 4), round(information, 3)]
+            str(cell): [round(float(self.shifts[cell]), 4), round(information, 3)]
             for cell, information in enumerate(self._information)
             if information
         }
@@ -70,16 +67,3 @@ class Calibration:
                 raise ValueError(f"Cell {name} is out of range.")
             calibration.shifts[cell], calibration._information[cell] = float(shift), float(information)
         return calibration
-
-
-@cache
-def _kind(traits: int) -> int:
-    in_document, in_repository = traits & (t.BEFORE | t.AFTER), traits & t.REPOSITORY
-    for bit, kind in ((t.THROUGH, "through"), (t.COMPLETED, "completions"), (t.DELETED, "deleted")):
-        if traits & bit:
-            return KINDS.index(kind)
-    if in_document and in_repository:
-        return KINDS.index("both")
-    if in_document or in_repository:
-        return KINDS.index("document" if in_document else "repository")
-    return KINDS.index("library" if traits & t.LIBRARY else "successors")

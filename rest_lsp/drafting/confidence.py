@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from rest_lsp.drafting.growth import LONGEST, WIDEST_GAP, log_odds
 from rest_lsp.drafting.traits import NAMES, SUCCESSOR, n_witnesses
 
 
@@ -39,8 +42,6 @@ FEATURES = ("bias", "gap", "share", "blended", "blended_length", "expected", "ag
 
 PRIOR_FILE = Path(__file__).with_name("prior.json")
 
-LONGEST = 32
-WIDEST_GAP = 8
 _LOG2 = [0.0, *(math.log2(n) for n in range(1, LONGEST + 1))]
 
 
@@ -69,10 +70,7 @@ class Confidence:
     def __init__(self, weights: Mapping[str, float]) -> None:
         """A feature that is not named weighs nothing."""
         self.weights = {name: float(weights.get(name, 0.0)) for name in FEATURES}
-        values = [self.weights[name] for name in FEATURES]
-        self._bias, self._gap, self._share, self._blended, self._blended_length = values[:5]
-        self._share_expected = self._share + values[5]
-        self._of_traits = cache(lambda traits: _trait_score(values[6:], traits))
+        self.values = np.array([self.weights[name] for name in FEATURES])
 
     @classmethod
     def prior(cls) -> Confidence:
@@ -81,26 +79,7 @@ class Confidence:
 
     def log_odds(self, evidence: Evidence) -> float:
         """How sure it is that the model writes the token, given that it wrote the path to it."""
-        length, gap, share, blended, traits = evidence
-        log_length = _LOG2[min(LONGEST, length)]
-        return (
-            self._bias
-            + self._gap * (min(WIDEST_GAP, gap))
-            + (self._share_expected if traits & SUCCESSOR else self._share) * share
-            + blended * (self._blended + self._blended_length * log_length)
-            + self._of_traits(traits)
-        )
-
-
-def probability(log_odds: float) -> float:
-    """The chance that goes with log-odds."""
-    return 1.0 / (1.0 + math.exp(-log_odds)) if log_odds > -30.0 else 0.0
-
-
-def _trait_score(weights: Sequence[float], traits: int) -> float:
-    agreed, *of_bits = weights
-    score = sum(weight for bit, weight in enumerate(of_bits) if traits >> bit & 1)
-    return score + (agreed if n_witnesses(traits) > 1 else 0.0)
+        return log_odds(self.values, *evidence)
 
 
 @cache

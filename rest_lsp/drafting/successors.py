@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rest_lsp.drafting.traits import OTHER, SUCCESSOR
+import numpy as np
 
 WIDTH = 4
 """Successors kept of a token: those after the fourth are written in one case of a hundred."""
@@ -16,19 +16,21 @@ WORTH_LOOKING = 0.03
 """Where a node must be likelier than this, the second successor and later ones never pay, and the first one, which the
 model has just picked, costs no look at the logits."""
 
-_TRAITS = (SUCCESSOR, OTHER, OTHER, OTHER)
-
 
 class SuccessorTable:
-    """As many entries as tokens were seen; of one engine, kept from request to request.  One thread."""
+    """Room for all tokens up to the highest seen; of one engine, kept from request to request.  One thread.
+
+    rows[token + 1] are the token's successors, the likeliest first, -1 where there are none; row 0 belongs to ROOT.
+    """
 
     def __init__(self) -> None:
-        self._table: dict[int, tuple[tuple[int, int], ...]] = {}
-
-    def of(self, token: int) -> Sequence[tuple[int, int]]:
-        """Tokens with their traits, the likeliest first; () for a token that was never seen."""
-        return self._table.get(token, ())
+        self.rows = np.full((0, WIDTH), -1, np.int32)
 
     def remember(self, token: int, following: Sequence[int]) -> None:
         """The likeliest tokens behind `token`, as the model sees it now."""
-        self._table[token] = tuple(zip(following, _TRAITS, strict=False))
+        n_rows = len(self.rows)
+        if token + 1 >= n_rows:
+            more = np.full((max(token + 2, 2 * n_rows) - n_rows, WIDTH), -1, np.int32)
+            self.rows = np.concatenate([self.rows, more])
+        kept = list(following[:WIDTH])
+        self.rows[token + 1] = kept + [-1] * (WIDTH - len(kept))

@@ -37,9 +37,10 @@ NAMES = (
 )  # fmt: skip
 """Names of the bits, lowest first."""
 
-_WITNESSES = (BEFORE | AFTER, REPOSITORY | LIBRARY, COMPLETED | THROUGH, DELETED)
+WITNESSES = (BEFORE | AFTER, REPOSITORY | LIBRARY, COMPLETED | THROUGH, DELETED)
+"""Kinds of text."""
 
 
 def n_witnesses(traits: int) -> int:
     """How many kinds of text know the same continuation."""
-    return sum(1 for kind in _WITNESSES if traits & kind)
+    return sum(1 for kind in WITNESSES if traits & kind)

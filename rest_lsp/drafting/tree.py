@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rest_lsp.drafting.confidence import Evidence
-from rest_lsp.drafting.source import Origin
+from rest_lsp.drafting.source import NOWHERE, Origin
 
 ROOT = -1
 """Parent of a first-level node: the root is the last token already decided, which is not part of the draft."""
@@ -21,7 +21,7 @@ class DraftTree:
     parents[i]           index of the parent node, or ROOT
     depths[i]            1 for children of the root
     path_probability[i]  chance that the model accepts the node and all above it
-    origins[i]           where the guess was read, for provenance
+    places[i]            where the guess was read, for provenance: the path down to it begins there (see `origin`)
     sources[i]           name of the source that knew it
     evidence[i]          what spoke for it; () when it was not weighed
     """
@@ -30,7 +30,7 @@ class DraftTree:
     parents: Sequence[int] = ()
     depths: Sequence[int] = ()
     path_probability: Sequence[float] = ()
-    origins: Sequence[Origin | None] = ()
+    places: Sequence[Origin | None] = ()
     sources: Sequence[str] = ()
     evidence: Sequence[Evidence] = ()
 
@@ -46,7 +46,7 @@ class DraftTree:
             self.parents[:n],
             self.depths[:n],
             self.path_probability[:n],
-            self.origins[:n],
+            self.places[:n],
             self.sources[:n],
             self.evidence[:n],
         )
@@ -62,6 +62,13 @@ class DraftTree:
     def child(self, node: int, token: int) -> int | None:
         """The child of `node` (or of ROOT) that guesses `token`."""
         return self.children[node + 1].get(token)
+
+    def origin(self, node: int) -> Origin | None:
+        """Where the token of `node` was read; None when it was read nowhere.  Asked of the few that are accepted."""
+        place = self.places[node]
+        if place is None or place is NOWHERE:
+            return None
+        return place._replace(offset=place.offset + self.depths[node] - 1)
 
     def depth_first(self) -> list[int]:
         """Nodes so that each one follows its parent or a finished subtree; children in best-first order."""

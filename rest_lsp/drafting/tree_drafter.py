@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rest_lsp.drafting.calibration import Calibration
-from rest_lsp.drafting.confidence import Confidence, probability
+from rest_lsp.drafting.calibration import UNCALIBRATED, Calibration
+from rest_lsp.drafting.confidence import Confidence
 from rest_lsp.drafting.cost_model import Budget
 from rest_lsp.drafting.drafter import Verdict
-from rest_lsp.drafting.expansion import Judge, Limits, expand, flatten
+from rest_lsp.drafting.expansion import NO_SUCCESSORS, Limits, expand, gather
+from rest_lsp.drafting.growth import Opinion
 from rest_lsp.drafting.script_source import DEPTH
 from rest_lsp.drafting.source import NOWHERE, DraftSource, Occurrence, Proposal
 from rest_lsp.drafting.successors import WIDTH, WORTH_LOOKING, SuccessorTable
@@ -75,12 +76,12 @@ class TreeDrafter:
             proposals += self._spelled(context)
         successors = self._experience.successors
         self._grown = expand(
-            flatten(proposals),
+            gather(proposals),
             self._last,
             healing=healing,
-            judge=self._judge(),
+            opinion=self._opinion(),
             limits=limits,
-            successors=successors.of if successors else None,
+            successors=successors.rows if successors else NO_SUCCESSORS,
         )
         return self._budget.cut(self._grown, past)
 
@@ -94,17 +95,14 @@ class TreeDrafter:
         if self._experience.successors:
             self._remember(self._experience.successors, verdict)
 
-    def _judge(self) -> Judge:
-        """Bound to what is known now: it is called some hundred times per draft."""
-        log_odds_of, trust, calibration = (
-            self._experience.confidence.log_odds,
+    def _opinion(self) -> Opinion:
+        """What is known now of how far guesses are right."""
+        calibration = self._experience.calibration
+        return Opinion(
+            self._experience.confidence.values,
             self._trust.log_odds if self._trust else 0.0,
-            self._experience.calibration,
+            calibration.shifts if calibration else UNCALIBRATED,
         )
-        if calibration is None:
-            return lambda evidence, _: probability(log_odds_of(evidence) + trust)
-        shifts, cell = calibration.shifts, calibration.cell
-        return lambda evidence, depth: probability(log_odds_of(evidence) + trust + shifts[cell(evidence, depth)])
 
     def _calibrate(self, calibration: Calibration, tokens: Sequence[int]) -> None:
         tree, node = self._grown, ROOT

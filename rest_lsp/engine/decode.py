@@ -119,7 +119,7 @@ def _likeliest(logits: Tensor, path: Sequence[int], n: int) -> list[list[int]]:
 
 
 def _step(tree: DraftTree, walk: Walk, draft_ms: float, verify_ms: float) -> Step:
-    origins = [tree.origins[node] for node in walk.path]
+    origins = [tree.origin(node) for node in walk.path]
     sources = [tree.sources[node] for node in walk.path]
     return Step(
         walk.tokens,

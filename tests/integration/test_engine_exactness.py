@@ -104,7 +104,7 @@ def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype:
         parents=[ROOT, 0, 0, 2, 2, ROOT],
         depths=[1, 2, 2, 3, 3, 1],
         path_probability=[0.5] * 6,
-        origins=[None] * 6,
+        places=[None] * 6,
         sources=["test"] * 6,
     )
     verifier.verify(PROMPT[-1], tree)

@@ -9,7 +9,8 @@ from rest_lsp.bench.fit import fit_logistic, log_loss, reliability, sigmoid
 from rest_lsp.bench.replay import guesses, replay
 from rest_lsp.drafting.document_source import DocumentSource
 from rest_lsp.drafting.source import Occurrence, Origin, Proposal
-from rest_lsp.drafting.traits import BEFORE
+from rest_lsp.drafting.successors import SuccessorTable
+from rest_lsp.drafting.traits import BEFORE, OTHER, SUCCESSOR
 
 PLACE = Origin("other.py", 0)
 
@@ -33,9 +34,13 @@ def test_a_share_is_taken_among_the_places_that_match_as_long() -> None:
 
 
 def test_successors_are_guesses_too() -> None:
-    known = {7: [(1, 4), (5, 8)]}
-    rows = list(guesses([], 7, truth=[1, 2], successors=lambda token: known.get(token, [])))
-    assert [(row.evidence.length, row.evidence.traits, row.hit) for row in rows[:2]] == [(0, 4, True), (0, 8, False)]
+    known = SuccessorTable()
+    known.remember(7, [1, 5])
+    rows = list(guesses([], 7, truth=[1, 2], successors=known.rows))
+    assert [(row.evidence.length, row.evidence.traits, row.hit) for row in rows] == [
+        (0, SUCCESSOR, True),
+        (0, OTHER, False),
+    ]
 
 
 def test_a_document_that_repeats_itself_is_guessed_right() -> None:

@@ -72,7 +72,7 @@ def test_a_tree_is_prefix_closed_and_says_where_each_token_was_read() -> None:
     for node, parent in enumerate(tree.parents):
         assert parent < node
         assert tree.depths[node] == (1 if parent == ROOT else tree.depths[parent] + 1)
-        origin = tree.origins[node]
+        origin = tree.origin(node)
         assert origin is not None
         assert origin.offset == 10 + tree.depths[node] - 1
     assert list(tree.path_probability) == sorted(tree.path_probability, reverse=True)

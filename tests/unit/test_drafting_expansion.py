@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rest_lsp.drafting.confidence import Confidence, Evidence, probability
+from rest_lsp.drafting.calibration import UNCALIBRATED
+from rest_lsp.drafting.confidence import Confidence
 from rest_lsp.drafting.cost_model import FixedBudget, StepCost
 from rest_lsp.drafting.drafter import Verdict
-from rest_lsp.drafting.expansion import Limits, Successors, expand, flatten
+from rest_lsp.drafting.expansion import Limits, expand, gather
+from rest_lsp.drafting.growth import Opinion
 from rest_lsp.drafting.measured_budget import MARGIN, MeasuredBudget
 from rest_lsp.drafting.source import Occurrence, Origin, Proposal
 from rest_lsp.drafting.traits import BEFORE, REPOSITORY
@@ -28,16 +30,15 @@ def occurrence(length: int, *tokens: int, path: str = "a.py", offset: int = 0, w
     return Occurrence(length, tokens, weight, Origin(path, offset))
 
 
-def judge(evidence: Evidence, _: int) -> float:
-    return probability(Confidence.prior().log_odds(evidence))
+OPINION = Opinion(Confidence.prior().values, 0.0, UNCALIBRATED)
 
 
 def proposal(source: str, found: Sequence[Occurrence]) -> Proposal:
     return Proposal(source, found, [BEFORE if source == "document" else REPOSITORY] * len(found))
 
 
-def grow(*proposals: Proposal, limits: Limits = WIDE, successors: Successors | None = None) -> DraftTree:
-    return expand(flatten(proposals), 0, healing=None, judge=judge, limits=limits, successors=successors)
+def grow(*proposals: Proposal, limits: Limits = WIDE, healing: Healing | None = None) -> DraftTree:
+    return expand(gather(proposals), 0, healing=healing, opinion=OPINION, limits=limits)
 
 
 def verdict(*accepted: int) -> Verdict:
@@ -79,6 +80,35 @@ def test_the_tree_holds_every_continuation_once_best_first(
         assert total <= (1.0 if parent < 0 else tree.path_probability[parent]) + 1e-9
 
 
+@given(occurrences)
+def test_the_evidence_of_each_node_is_that_of_the_occurrences_on_its_path(found: list[Occurrence]) -> None:
+    tree = grow(proposal("repository", found))
+    for node, path in enumerate(paths(tree)):
+        above = len(path) - 1
+        there = [o for o in found if o.tokens[:above] == tuple(path[:above]) and len(o.tokens) > above]
+        agree = [o for o in there if o.tokens[above] == path[above]]
+        length, best = (max(o.length for o in some) for some in (agree, there))
+        share = sum(o.length == length for o in agree) / sum(o.length >= length for o in there)
+        blended = sum(2**o.length for o in agree) / sum(2**o.length for o in there)
+        assert tuple(tree.evidence[node]) == pytest.approx((length + above, best - length, share, blended, REPOSITORY))
+
+
+@given(occurrences, st.sampled_from([b"a", b"ab", b"aab", b"abb"]))
+def test_what_disagrees_with_typed_text_is_left_out(found: list[Occurrence], typed: bytes) -> None:
+    vocabulary = SortedVocabulary([b"?", b"a", b"b", b"ab", b""])
+    allowed = set()
+    for one in found:
+        healing: Healing | None = Healing(typed, vocabulary)
+        for n, token in enumerate(one.tokens, 1):
+            if healing and not healing.allows(token):
+                break
+            healing = healing.advance(token) if healing else None
+            allowed.add(one.tokens[:n])
+    everything = Limits(200, 0.0, 8)
+    tree = grow(proposal("repository", found), healing=Healing(typed, vocabulary), limits=everything)
+    assert set(map(tuple, paths(tree))) == allowed
+
+
 def test_longer_matches_and_greater_shares_are_likelier() -> None:
     tree = grow(proposal("repository", [occurrence(9, 1), occurrence(2, 2), occurrence(2, 3), occurrence(2, 3)]))
     assert list(tree.tokens) == [1, 3, 2]
@@ -88,7 +118,11 @@ def test_origin_and_source_are_those_of_the_longest_match_at_the_nodes_own_token
     near = proposal("document", [occurrence(3, 7, 8, path="here.py", offset=100)])
     far = proposal("repository", [occurrence(6, 7, 9, path="there.py", offset=50)])
     tree = grow(near, far)
-    origins = dict(zip(map(tuple, paths(tree)), zip(tree.origins, tree.sources, strict=True), strict=True))
+    origins = dict(
+        zip(
+            map(tuple, paths(tree)), ((tree.origin(node), tree.sources[node]) for node in range(len(tree))), strict=True
+        )
+    )
     assert origins[(7,)] == (Origin("there.py", 50), "repository")
     assert origins[(7, 9)] == (Origin("there.py", 51), "repository")
     assert origins[(7, 8)] == (Origin("here.py", 101), "document")

@@ -19,7 +19,7 @@ def check_valid(tree: DraftTree) -> None:
         assert tree.depths[node] == (1 if parent == ROOT else tree.depths[parent] + 1)
         assert tree.child(parent, tree.tokens[node]) == node
     lengths = {len(tree.tokens), len(tree.parents), len(tree.depths), len(tree.path_probability)}
-    assert lengths == {len(tree.origins)} == {len(tree.sources)} == {len(tree)}
+    assert lengths == {len(tree.places)} == {len(tree.sources)} == {len(tree)}
 
 
 @given(trees, st.integers(0, 40))

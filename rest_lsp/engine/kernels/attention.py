@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from rest_lsp.engine.kernels.compiling import kernel, reordering_kernel
+from rest_lsp.compiling import kernel, reordering_kernel
 from rest_lsp.engine.kernels.lanes import fma
 from rest_lsp.engine.kernels.rows import exponential
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rest_lsp.engine.kernels.compiling import kernel
+from rest_lsp.compiling import kernel
 from rest_lsp.engine.kernels.lanes import float_of_bits
 from rest_lsp.engine.kernels.phases import (
     attend_rows,

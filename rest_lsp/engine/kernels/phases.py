@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import prange
 
+from rest_lsp.compiling import parallel_kernel
 from rest_lsp.engine.kernels.attention import attend
-from rest_lsp.engine.kernels.compiling import parallel_kernel
 from rest_lsp.engine.kernels.product import multiply
 from rest_lsp.engine.kernels.rows import gate, normalise, rotate, to_integers
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from rest_lsp.engine.kernels.compiling import kernel
+from rest_lsp.compiling import kernel
 from rest_lsp.engine.kernels.lanes import LANES, PAIR, STEP, make_tile
 
 _BLOCK = 16
