@@ -14,6 +14,7 @@ from rest_lsp.completion.snapshot import Snapshot, take_snapshot
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter
 from rest_lsp.healing import Healing
+from rest_lsp.syntax.place import ParsedDocuments
 from rest_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def at_cursor(marked: str, **options: Any) -> CompletionRequest:
 
 
 def snapshot_at(marked: str, **options: Any) -> Snapshot:
-    return take_snapshot(at_cursor(marked, **options), reach=100_000)
+    return take_snapshot(at_cursor(marked, **options), reach=100_000, documents=ParsedDocuments())
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Golden:
 
     @property
     def snapshot(self) -> Snapshot:
-        return take_snapshot(self.request, reach=100_000)
+        return take_snapshot(self.request, reach=100_000, documents=ParsedDocuments())
 
 
 def golden_files(folder: str) -> list[Path]:

@@ -22,6 +22,7 @@ LAYERS = (
     ("server",),
     ("assembly", "folders", "workspace", "config_sources"),
     ("completion",),
+    ("syntax",),
     ("engine",),
     ("drafting",),
     ("datastore",),
@@ -44,7 +45,12 @@ LAYERS = (
 LEVEL = {name: -level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = {"torch": {"engine", "bench"}, "numba": {"engine", "compiling"}, "pygls": {"server"}, "lsprotocol": {"server"}}
 # What a group must not use although it stands above it.
-NOT_FOR = {"completion": {"models"}, "drafting": {"models"}, "datastore": {"models"}}
+NOT_FOR = {
+    "completion": {"models"},
+    "syntax": {"engine", "drafting", "datastore", "models"},
+    "drafting": {"models"},
+    "datastore": {"models"},
+}
 MAX_FILE_LINES, MAX_MEDIAN_FILE_LINES = 350, 130
 MAX_FUNCTION_LINES, MAX_MEDIAN_FUNCTION_LINES = 60, 12
 MAX_HEADER_LINES = 12

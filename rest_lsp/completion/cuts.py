@@ -1,5 +1,5 @@
 """What a suggestion must not end with, and so ends before: fences of chat answers, imports that are there already,
-empty comments, brackets that nothing closes.  Pure functions text -> text that only ever cut the end off.
+empty comments, brackets that nothing closes, what does not parse.  Pure functions text -> text: they cut the end off.
 """
 
 from __future__ import annotations
@@ -75,6 +75,19 @@ def cut_where_unbalanced(text: str, snapshot: Snapshot) -> str:
     if len(lines) > 1:
         return ""
     return next((part.rstrip() for part in _beginnings(lines[0], snapshot) if fits(part)), "")
+
+
+def cut_where_unsound(text: str, snapshot: Snapshot) -> str:
+    """The longest beginning of whole lines that adds no error to the document, as its grammar sees it."""
+    place = snapshot.place
+    if place is None or not text.strip():
+        return text
+    lines = text.split("\n")
+    for n_lines in range(len(lines), 0, -1):
+        part = text if n_lines == len(lines) else "\n".join(lines[:n_lines])
+        if not place.breaks(part, n_replaced(part, snapshot)):
+            return part
+    return ""
 
 
 def _beginnings(line: str, snapshot: Snapshot) -> list[str]:

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from rest_lsp.completion.brackets import unmatched_closers
-from rest_lsp.completion.cuts import cut_at_fence, cut_at_known_import, cut_empty_comment, cut_where_unbalanced
+from rest_lsp.completion.cuts import (
+    cut_at_fence,
+    cut_at_known_import,
+    cut_empty_comment,
+    cut_where_unbalanced,
+    cut_where_unsound,
+)
 from rest_lsp.completion.layout import CLOSING, indent_width, opens_block
 from rest_lsp.completion.replacing import n_replaced
 from rest_lsp.completion.snapshot import Snapshot
@@ -155,6 +161,7 @@ RULES: tuple[Rule, ...] = (
     cut_at_fence,
     cut_at_known_import,
     cut_where_unbalanced,
+    cut_where_unsound,
     cut_empty_comment,
     drop_trailing_blanks,
     drop_blank_text,

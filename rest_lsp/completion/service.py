@@ -25,6 +25,7 @@ from rest_lsp.drafting.drafter import Drafter
 from rest_lsp.drafting.recent import RecentCompletions
 from rest_lsp.errors import Cancelled
 from rest_lsp.stats import CompletionStats, StatsLog
+from rest_lsp.syntax.place import ParsedDocuments
 from rest_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class CompletionService:
         self._stats = stats
         self._recent = recent
         self._clock = clock
+        self._documents = ParsedDocuments()
         self._prompts = PromptBuilder(
             tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines
         )
@@ -90,7 +92,7 @@ class CompletionService:
         """
         if len(request.text) > MAX_CHARACTERS or "\0" in request.text:
             return
-        snapshot = take_snapshot(request, self._prompts.reach)
+        snapshot = take_snapshot(request, self._prompts.reach, self._documents)
         if not _is_undecoded(snapshot):
             self._engine.prefill(self._prompts.build_prompt(snapshot).ids, cancel)
 
@@ -104,7 +106,7 @@ class CompletionService:
         if len(request.text) > MAX_CHARACTERS:
             return run.without_text(Outcome.TOO_LARGE)
         with run.stats.span("snapshot"):
-            snapshot = take_snapshot(request, self._prompts.reach)
+            snapshot = take_snapshot(request, self._prompts.reach, self._documents)
         if "\0" in request.text or _is_undecoded(snapshot):
             return run.without_text(Outcome.UNSUPPORTED)
         if request.trigger is Trigger.AUTOMATIC and is_unwanted(snapshot):

@@ -11,6 +11,8 @@ from functools import cached_property
 
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.errors import RequestError
+from rest_lsp.syntax.parsed import Scope
+from rest_lsp.syntax.place import ParsedDocuments, Place
 
 LONG_LINE_STEP = 1024
 """A window that must begin within a line begins at a multiple of this many characters: typing does not move it."""
@@ -25,6 +27,7 @@ class Snapshot:
     start        index in the document from which an answer replaces text; cursor: up to which it does at least
     line         zero-based number of the cursor's line in the document
     line_end     the document's own line end
+    place        the cursor in the parsed document, None for a language without a grammar
     """
 
     before: str
@@ -34,11 +37,24 @@ class Snapshot:
     line: int
     line_end: str
     language: str = ""
+    place: Place | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What the cursor is in, as far as a grammar knows."""
+        return self.place.part.scope if self.place is not None else Scope.CODE
 
     @cached_property
     def line_before(self) -> str:
         """The cursor's line, up to the cursor."""
         return self.before[self.before.rfind("\n") + 1 :]
+
+    @cached_property
+    def literal_before(self) -> str:
+        """What of the comment or string around the cursor stands before it on its line; "" in code."""
+        if self.place is None or self.scope is Scope.CODE:
+            return ""
+        return self.line_before[max(0, self.place.part.start - self.place.line_start) :]
 
     @cached_property
     def line_after(self) -> str:
@@ -60,8 +76,11 @@ class Snapshot:
         return not self.line_before.strip() and not self.line_after.strip()
 
 
-def take_snapshot(request: CompletionRequest, reach: int) -> Snapshot:
-    """Up to `reach` characters on each side of the cursor.  Raises RequestError when the cursor is not in the text."""
+def take_snapshot(request: CompletionRequest, reach: int, documents: ParsedDocuments | None = None) -> Snapshot:
+    """Up to `reach` characters on each side of the cursor, and its place in the syntax when there are `documents`.
+
+    Raises RequestError when the cursor is not in the text.
+    """
     text, offset = request.text, request.offset
     start = offset if request.selected_start is None else request.selected_start
     if not 0 <= start <= offset <= len(text):
@@ -81,7 +100,14 @@ def take_snapshot(request: CompletionRequest, reach: int) -> Snapshot:
         line=text.count("\n", 0, start) + selected.count("\n"),
         line_end=_line_end(text, offset),
         language=request.language,
+        place=None if documents is None else _place(documents, request, start, offset),
     )
+
+
+def _place(documents: ParsedDocuments, request: CompletionRequest, start: int, offset: int) -> Place | None:
+    text, selected = request.text, request.selected_text or ""
+    document = text[:start] + selected + text[offset:] if selected or start < offset else text
+    return documents.place(request.path, request.language, document, start + len(selected))
 
 
 def _window_start(text: str, offset: int, reach: int) -> int:

@@ -22,6 +22,7 @@ from rest_lsp.tokenizer import Tokenizer
 
 MAX_BLANK_LINES = 2
 MAX_LINES = 40
+MAX_TOKENS_BACK = 12
 
 
 class StopRules:
@@ -34,6 +35,7 @@ class StopRules:
         self._is_multiline = multiline
         self.max_tokens = max_tokens
         self._pending = len(pending)
+        self._place = snapshot.place
         self._line_before = snapshot.line_before
         self._next_line = None if snapshot.line_after.strip() else snapshot.next_line
         self._opens_block = opens_block(snapshot.line_before, snapshot.language)
@@ -70,9 +72,9 @@ class StopRules:
         return self.reason
 
     def give_up(self) -> None:
-        """The time budget is over: show complete lines, never half a one."""
+        """The time budget is over: show complete lines, or so many tokens of the only one that the document parses."""
         if self.reason is None:
-            self._stop(StopReason.BUDGET, self._after_complete_lines())
+            self._stop(StopReason.BUDGET, self._after_complete_lines() or self._after_sound_tokens())
 
     def _is_control(self, token: int) -> bool:
         """Any control id ends generation, not only those declared as ends.
@@ -101,6 +103,8 @@ class StopRules:
             self._stop(StopReason.SUFFIX, self._before_line())
         elif self._leaves_block(line):
             self._stop(StopReason.BLOCK, newline if self._closes_own_block(line) else self._before_line())
+        elif self._closes_outer_block(newline):
+            self._stop(StopReason.BLOCK, self._before_line())
         else:
             self._remember_line(line, newline)
 
@@ -133,13 +137,24 @@ class StopRules:
         """
         if not self._lines or self._block_indent is None or not line.strip():
             return False
+        return self._is_indented_outside(line, self._block_indent) and not self._is_in_literal()
+
+    def _is_indented_outside(self, line: str, block_indent: int) -> bool:
         indent = indent_width(line)
-        if indent < self._block_indent:
+        if indent < block_indent:
             return True
-        if self._opens_block and indent == self._block_indent:
+        if self._opens_block and indent == block_indent:
             return not (self._starts_with_closer(line) and opens_block(line))
-        is_new_unit = indent == self._block_indent and not self._lines[-1].strip()
+        is_new_unit = indent == block_indent and not self._lines[-1].strip()
         return is_new_unit and (indent == 0 or begins_definition(self._first_line))
+
+    def _is_in_literal(self) -> bool:
+        """Whether the current line begins in a string or a comment, whose indentation says nothing."""
+        return self._place is not None and not self._place.is_code_behind(self._written[: self._line_start])
+
+    def _closes_outer_block(self, newline: int) -> bool:
+        """Whether the line that ends at `newline`, not the first one, closes what was opened above the cursor's."""
+        return bool(self._lines) and self._place is not None and self._place.leaves_block(self._written[:newline])
 
     def _closes_own_block(self, line: str) -> bool:
         """What closes a block that the cursor's own line opened belongs to the completion."""
@@ -174,6 +189,17 @@ class StopRules:
 
     def _after_complete_lines(self) -> int:
         return max(0, self._written.rfind("\n"))
+
+    def _after_sound_tokens(self) -> int:
+        """Index behind the last token of the first line with which the document parses; no word is cut."""
+        if self._place is None or self._lines:
+            return 0
+        for start in reversed(self.starts[-MAX_TOKENS_BACK:]):
+            text = self._written[:start].rstrip()
+            is_cut = start == 0 or (self._written[start - 1] + self._written[start : start + 1]).isidentifier()
+            if text and not is_cut and self._place.mends(text):
+                return len(text)
+        return 0
 
     def _n_blank_lines(self) -> int:
         blank = 0

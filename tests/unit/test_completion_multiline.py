@@ -30,6 +30,8 @@ from tests.fakes_completion import snapshot_at
         ("# note:█\n", "python", False),
         ("// note {█\n", "javascript", False),
         ("    █ + 1", "python", False),
+        ('def f():\n    """Do\n\n    █\n    """', "python", False),
+        ("/*\n█\n*/", "c", False),
     ],
 )
 def test_the_place_decides(document: str, language: str, several: bool) -> None:
@@ -62,3 +64,20 @@ def test_automatic_suggestions_keep_out_of_the_way(document: str, unwanted: bool
 @pytest.mark.parametrize(("text", "closers"), [("a)", [1]), ("f(a)", []), ("f(a))]", [4, 5]), (")(", [0]), ("", [])])
 def test_unmatched_closers(text: str, closers: list[int]) -> None:
     assert unmatched_closers(text) == closers
+
+
+@pytest.mark.parametrize(
+    ("document", "language", "unwanted"),
+    [
+        ("x = 1  # █", "python", True),
+        ("x = 1  # the█", "python", False),
+        ("# the █ end", "python", True),
+        ("/* the█ */", "c", False),
+        ("/**\n * █\n */", "c", True),
+        ("import 'a█'", "javascript", False),
+        ("import 'a█b'", "javascript", True),
+        ("x = 'a' █", "python", False),
+    ],
+)
+def test_automatic_suggestions_in_comments_and_strings(document: str, language: str, unwanted: bool) -> None:
+    assert is_unwanted(snapshot_at(document, language=language)) is unwanted

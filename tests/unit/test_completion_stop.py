@@ -138,3 +138,22 @@ def multiline_rules(document: str, *, max_tokens: int = 1000, pending: bytes = b
 def feed(rules: StopRules, ids: Iterable[int]) -> StopReason | None:
     """Until a rule says stop."""
     return next((reason for token in ids if (reason := rules.feed(token)) is not None), None)
+
+
+@pytest.mark.parametrize(
+    ("document", "written", "shown"),
+    [
+        ("x = █\n", "compute(a, b", "compute"),
+        ("x = █\n", "compute(a, b) + value", "compute(a, b)"),
+        ("x = compute(█\n", "a, value) ", "a, value)"),
+        ("x = compute(█\n", "a, value", ""),
+        ("x = [█]\n", "value, self.a", "value, self"),
+    ],
+)
+def test_the_time_budget_shows_so_much_of_a_line_that_the_document_parses(
+    document: str, written: str, shown: str
+) -> None:
+    rules = StopRules(TOKENIZER, snapshot_at(document, language="python"), multiline=False, max_tokens=1000)
+    feed(rules, TOKENIZER.encode(written))
+    rules.give_up()
+    assert (rules.text, rules.reason) == (shown, StopReason.BUDGET)
