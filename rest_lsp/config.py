@@ -80,6 +80,12 @@ class CompletionOptions(Section):
     multiline: Literal["auto", "always", "never"] = Field(
         default="auto", description="Whether a completion may have several lines; `auto` looks at the cursor's place."
     )
+    candidates: int = Field(
+        default=3,
+        ge=1,
+        le=8,
+        description="Most suggestions to choose from when they are asked for by key; all but the first are sampled.",
+    )
     prompt_tokens: int = Field(
         default=768, ge=64, le=32768, description="Budget for the text before and after the cursor, in tokens."
     )

@@ -78,22 +78,27 @@ class ReuseCache:
         )
         self._suggestions = [added, *(kept for kept in self._suggestions if not _same_place(kept, added))][: self._kept]
 
-    def find(self, request: CompletionRequest) -> Reused | None:
-        """What of an earlier suggestion is still missing at the cursor; None when nothing is known of this place.
+    def find(self, request: CompletionRequest) -> list[Reused]:
+        """What of earlier suggestions is still missing at the cursor; none when nothing is known of this place.
 
-        An empty text says that the model had nothing to say here.
+        An only one with an empty text says that the model had nothing to say here.
         """
-        for index, suggestion in enumerate(self._suggestions):
+        found: list[Reused] = []
+        for suggestion in self._suggestions:
             if suggestion.path != request.path or suggestion.language != request.language:
                 continue
             if request.trigger is Trigger.INVOKED and suggestion.result.stop is StopReason.BUDGET:
                 continue  # Whoever asks by key has more time.
-            found = _continued(suggestion, request)
-            if found is not None:
-                del self._suggestions[index]
-                self._suggestions.insert(0, suggestion)
-                return found
-        return None
+            known = _continued(suggestion, request)
+            if known is None or any(_is_part(known.text, other.text) for other in found):
+                continue
+            found.append(known)
+            if not known.text:
+                break
+        if found:
+            self._suggestions.remove(found[0].suggestion)
+            self._suggestions.insert(0, found[0].suggestion)
+        return found
 
     def clear(self) -> None:
         self._suggestions.clear()
@@ -163,12 +168,18 @@ def _with_menu(suggestion: Suggestion, request: CompletionRequest, n_typed: int)
 
 
 def _same_place(first: Suggestion, second: Suggestion) -> bool:
-    return (first.path, first.language, first.before, first.after) == (
+    return (first.path, first.language, first.before, first.after, first.result.text) == (
         second.path,
         second.language,
         second.before,
         second.after,
+        second.result.text,
     )
+
+
+def _is_part(text: str, other: str) -> bool:
+    """Whether one only says more than the other, which may have been cut by the time budget."""
+    return text.startswith(other) or other.startswith(text)
 
 
 def _is_similar(known: str, seen: str) -> bool:

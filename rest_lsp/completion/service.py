@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rest_lsp.cancellation import CancelToken
@@ -36,6 +36,10 @@ MAX_CHARACTERS = 50_000_000
 
 DECODING_SHARE = 0.5
 """Of a time budget, what is left for writing however long reading the prompt took: else that was for nothing."""
+
+WARM, WARM_TOP_P = 0.8, 0.95
+"""What code models are sampled with for several candidates (Chen et al., arXiv 2107.03374 §3.3)."""
+DRAWS_PER_CANDIDATE = 2
 
 DrafterFactory = Callable[[CompletionRequest, Prompt], Drafter]
 
@@ -77,11 +81,41 @@ class CompletionService:
         Raises RequestError when the cursor is not in the text, and what the engine raises when it is broken.
         """
         budget_s = self._budget_s(request.trigger)
-        run = _Run(request, deadline=self._clock() + budget_s, decoding_s=DECODING_SHARE * budget_s)
+        deadline = self._clock() + budget_s
+        run = _Run(request, self._sampling, deadline=deadline, decoding_s=DECODING_SHARE * budget_s)
         try:
-            return self._complete(run, cancel)
+            return self._measured(run, cancel)
         except Cancelled:
             return run.without_text(Outcome.CANCELLED)
+
+    def alternatives(
+        self, request: CompletionRequest, known: Collection[str], cancel: CancelToken
+    ) -> list[CompletionResult]:
+        """Other texts than `known` for the same place, up to `candidates` together, in half the time budget.
+
+        They are drawn behind the prompt that the KV cache holds, each with a seed of its own, and each is drafted from
+        those before.  Fewer when the model says the same again and again.  Raises Cancelled and what `complete` raises.
+        """
+        deadline = self._clock() + DECODING_SHARE * self._budget_s(request.trigger)
+        found: list[CompletionResult] = []
+        texts = {*known}
+        for draw in range(1, DRAWS_PER_CANDIDATE * self._options.candidates):
+            if len(texts) >= self._options.candidates or self._clock() >= deadline:
+                break
+            result = self._measured(_Run(request, self._another(draw), deadline=deadline, decoding_s=0.0), cancel)
+            if result.text and result.text not in texts:
+                texts.add(result.text)
+                found.append(result)
+        return found
+
+    def _another(self, draw: int) -> Sampling:
+        """Sampling for the `draw`th alternative: as set, or warm enough to differ and cool enough to be code."""
+        sampling = replace(self._sampling, seed=self._sampling.seed + draw)
+        return sampling if sampling.temperature > 0 else replace(sampling, temperature=WARM, top_p=WARM_TOP_P)
+
+    def _measured(self, run: _Run, cancel: CancelToken) -> CompletionResult:
+        try:
+            return self._complete(run, cancel)
         finally:
             self._stats.record(run.stats)
 
@@ -136,7 +170,7 @@ class CompletionService:
             prompt.ids,
             context=prompt.context_ids,
             drafter=drafter,
-            sampling=self._sampling,
+            sampling=run.sampling,
             healing=prompt.healing,
             cancel=cancel,
             max_tokens=rules.max_tokens,
@@ -158,6 +192,7 @@ class _Run:
     """What is counted and measured while one request is answered."""
 
     request: CompletionRequest
+    sampling: Sampling
     deadline: float
     decoding_s: float
     stats: CompletionStats = field(default_factory=CompletionStats)

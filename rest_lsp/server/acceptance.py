@@ -46,8 +46,11 @@ class Acceptance:
         self._known: OrderedDict[str, _Suggestion] = OrderedDict()
         self._client_reports_shown = False
 
-    def offer(self, missing: int, suggestion_id: str = "") -> str:
-        """Hand out a new suggestion, or the rest of a known one; taking it saves typing `missing` characters."""
+    def offer(self, missing: int, suggestion_id: str = "", *, is_first: bool = True) -> str:
+        """Hand out a new suggestion, or the rest of a known one; taking it saves typing `missing` characters.
+
+        One that is not the first is shown only when somebody pages to it.
+        """
         suggestion = self._known.get(suggestion_id)
         if suggestion is None:
             suggestion_id, suggestion = f"s{next(self._numbers)}", _Suggestion(missing)
@@ -55,7 +58,7 @@ class Acceptance:
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         suggestion.missing = missing
-        if not self._client_reports_shown:
+        if is_first and not self._client_reports_shown:
             # Most editors show what they get and never say so.
             self._count_shown(suggestion)
         return suggestion_id

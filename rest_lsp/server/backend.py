@@ -5,7 +5,7 @@ Nothing here imports torch; whoever starts the server decides when that happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,9 @@ class CompletionService(Protocol):
     """Called in the engine's thread only."""
 
     def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult: ...
+    def alternatives(
+        self, request: CompletionRequest, known: Collection[str], cancel: CancelToken
+    ) -> list[CompletionResult]: ...
     def prewarm(self, request: CompletionRequest, cancel: CancelToken) -> None: ...
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from lsprotocol import types
 
@@ -21,10 +21,10 @@ from rest_lsp.completion.request import CompletionRequest, CompletionResult, Out
 from rest_lsp.completion.reuse import Reused
 from rest_lsp.datastore.rules import is_secret
 from rest_lsp.errors import Cancelled
+from rest_lsp.server.answers import Answers, Attempt
 from rest_lsp.server.backend import CompletionService
-from rest_lsp.server.conversion import asks_for_other_version, item_for, name_item, request_of
+from rest_lsp.server.conversion import asks_for_other_version, request_of
 from rest_lsp.server.documents import Document, EditorWorkspace, file_path
-from rest_lsp.server.edits import Offered
 from rest_lsp.server.history import History
 from rest_lsp.server.offers import Offers
 from rest_lsp.server.pauses import Pauses
@@ -35,25 +35,9 @@ log = logging.getLogger(__name__)
 
 MAX_UNOPENED_BYTES = 16 << 20
 Answer: TypeAlias = "list[types.InlineCompletionItem] | None"
+Results = TypeVar("Results")
 FindService = Callable[[], CompletionService | None]
 """Asked when the work's turn has come: until then the session may be another, and its model must not be held."""
-
-
-@dataclass
-class _Attempt:
-    """One request and what became of it; one that is cancelled before it starts stays as it is."""
-
-    params: types.InlineCompletionParams
-    workspace: EditorWorkspace
-    client_name: str
-    start_s: float
-    outcome: Outcome = Outcome.CANCELLED
-    result: CompletionResult | None = None
-    suggestion: str | None = None
-
-    @property
-    def uri(self) -> str:
-        return self.params.text_document.uri
 
 
 class InlineCompletion:
@@ -75,6 +59,7 @@ class InlineCompletion:
         self._files = files
         self._history = history
         self._offers = offers
+        self._answers = Answers(offers, prewarmer)
         self._prewarmer = prewarmer
         self._find_service = find_service
         self._pauses = Pauses()
@@ -91,7 +76,7 @@ class InlineCompletion:
             return self.refuse(Outcome.SECRET)
         if self._find_service() is None:
             return self.refuse(Outcome.NO_MODEL)
-        attempt = _Attempt(params, workspace, client_name, time.monotonic())
+        attempt = Attempt(params, workspace, client_name, time.monotonic())
         document = workspace.open_document(attempt.uri)
         if document is None:
             return self._start(attempt, self._complete_unopened(attempt))
@@ -100,9 +85,11 @@ class InlineCompletion:
             return None
         request = request_of(params, document, workspace.root)
         self._supersede(document.uri)
-        known = self._offers.known(request) if request is not None else None
-        if known is not None:
-            return self._answer_again(attempt, document, known)
+        known = self._offers.known(request) if request is not None else []
+        if request is not None and known:
+            if _wants_others(request, known):
+                return self._start(attempt, self._complete_again(attempt, document, request, known[0]))
+            return self._answer_again(attempt, document, request, known)
         return self._start(attempt, self._complete(attempt, document, request))
 
     def refuse(self, outcome: Outcome) -> list[types.InlineCompletionItem]:
@@ -115,13 +102,13 @@ class InlineCompletion:
         self._engine.give_up(uri)
         self._pauses.supersede(uri)
 
-    def _start(self, attempt: _Attempt, work: Coroutine[Any, Any, Answer]) -> Awaitable[Answer]:
+    def _start(self, attempt: Attempt, work: Coroutine[Any, Any, Answer]) -> Awaitable[Answer]:
         task = asyncio.ensure_future(_judged(work, attempt))
         # A task that is cancelled before it starts runs no line of its own, but it does run this.
         task.add_done_callback(lambda _: self._record(attempt))
         return task
 
-    def _record(self, attempt: _Attempt, *, from_cache: bool = False) -> None:
+    def _record(self, attempt: Attempt, *, from_cache: bool = False) -> None:
         wait_ms = 1000 * (time.monotonic() - attempt.start_s)
         self._history.record(
             attempt.outcome,
@@ -132,14 +119,14 @@ class InlineCompletion:
             root=attempt.workspace.root,
         )
 
-    async def _complete_unopened(self, attempt: _Attempt) -> Answer:
+    async def _complete_unopened(self, attempt: Attempt) -> Answer:
         document = await self._unopened(attempt.uri, attempt.workspace)
         if document is None:
             attempt.outcome = Outcome.UNREADABLE
             return []
         return await self._complete(attempt, document, request_of(attempt.params, document, attempt.workspace.root))
 
-    async def _complete(self, attempt: _Attempt, document: Document, request: CompletionRequest | None) -> Answer:
+    async def _complete(self, attempt: Attempt, document: Document, request: CompletionRequest | None) -> Answer:
         if request is None or "\0" in request.text:
             attempt.outcome = Outcome.MENU if request is None else Outcome.UNSUPPORTED
             return []
@@ -148,55 +135,50 @@ class InlineCompletion:
         if self._find_service() is None:
             attempt.outcome = Outcome.NO_MODEL
             return []
-        attempt.result = result = await self._run(document.uri, request, document)
-        if result is None or document.version != request.version or _was_closed(document, attempt.workspace):
+        results = await self._run(document, request, partial(_suggest, request))
+        if results is None or _was_closed(document, attempt.workspace):
             attempt.outcome = Outcome.STALE
             return None
-        attempt.outcome = result.outcome
-        if result.outcome in (Outcome.CANCELLED, Outcome.STALE):
+        attempt.result, attempt.outcome = results[0], results[0].outcome
+        if attempt.outcome in (Outcome.CANCELLED, Outcome.STALE):
             return None
-        offered = Offered(result.text, result.start, request.offset, result.end)
-        items = self._items(attempt, document, offered)
-        if items:
-            attempt.suggestion = self._offers.new(document, request, result)
-            name_item(items[0], attempt.suggestion)
-            if document.version is not None:
-                self._prewarmer.look_ahead(request, result, self._offers.ahead)
-        elif result.text:
-            attempt.outcome = Outcome.EMPTY
-        else:
-            self._offers.nothing(request, result)
-        return items
+        return self._answers.first(attempt, document, request, results)
 
-    def _answer_again(self, attempt: _Attempt, document: Document, known: Reused) -> Answer:
+    async def _complete_again(
+        self, attempt: Attempt, document: Document, request: CompletionRequest, known: Reused
+    ) -> Answer:
+        """What is shown stays the first; the model is asked for others, since somebody asks by key."""
+
+        def work(service: CompletionService, cancel: CancelToken) -> list[CompletionResult]:
+            return service.alternatives(request, [known.text], cancel)
+
+        others = await self._run(document, request, work)
+        if others is None:
+            attempt.outcome = Outcome.STALE
+            return None
+        return self._answers.again(attempt, document, [known], request, others)
+
+    def _answer_again(
+        self, attempt: Attempt, document: Document, request: CompletionRequest, known: Sequence[Reused]
+    ) -> Answer:
         """What is shown stays shown while the typed text agrees with it, and the model is not asked."""
-        attempt.result = known.suggestion.result
-        cursor = document.offset_of(attempt.params.position)
-        offered = Offered(known.text, known.start, cursor, known.end)
-        items = self._items(attempt, document, offered)
-        attempt.outcome = Outcome.RETURNED if items else Outcome.EMPTY
-        if items:
-            attempt.suggestion = self._offers.again(document, offered, known.suggestion.tag)
-            name_item(items[0], attempt.suggestion)
+        items = self._answers.again(attempt, document, known, request, ())
         self._record(attempt, from_cache=True)
         return items
 
-    def _items(self, attempt: _Attempt, document: Document, offered: Offered) -> list[types.InlineCompletionItem]:
-        item = item_for(attempt.params, document, offered, attempt.client_name) if offered.text else None
-        if offered.text and item is None:
-            log.info("A completion was left out because the client could not show it.")
-        return [item] if item is not None else []
+    async def _run(
+        self, document: Document, request: CompletionRequest, work: Callable[[CompletionService, CancelToken], Results]
+    ) -> Results | None:
+        """None when the document has changed meanwhile.  Raises Cancelled when it is superseded."""
 
-    async def _run(self, uri: str, request: CompletionRequest, document: Document) -> CompletionResult | None:
-        """None when the document has changed before its turn came.  Raises Cancelled when it is superseded."""
-
-        def work(cancel: CancelToken) -> CompletionResult | None:
+        def turn(cancel: CancelToken) -> Results | None:
             service = self._find_service()
             if service is None or document.version != request.version:
                 return None
-            return service.complete(request, cancel)
+            return work(service, cancel)
 
-        return await self._engine.post(uri, work)
+        results = await self._engine.post(document.uri, turn)
+        return results if document.version == request.version else None
 
     async def _unopened(self, uri: str, workspace: EditorWorkspace) -> Document | None:
         """A text file in the workspace that the editor has not opened, as it is on the disk."""
@@ -209,7 +191,7 @@ class InlineCompletion:
         return Document(uri, text, version=None, language=None, codec=workspace.codec)
 
 
-async def _judged(work: Coroutine[Any, Any, Answer], attempt: _Attempt) -> Answer:
+async def _judged(work: Coroutine[Any, Any, Answer], attempt: Attempt) -> Answer:
     try:
         return await work
     except Cancelled:
@@ -217,6 +199,18 @@ async def _judged(work: Coroutine[Any, Any, Answer], attempt: _Attempt) -> Answe
     except Exception:
         attempt.outcome = Outcome.FAILED
         raise
+
+
+def _wants_others(request: CompletionRequest, known: Sequence[Reused]) -> bool:
+    return request.trigger is Trigger.INVOKED and len(known) == 1 and bool(known[0].text)
+
+
+def _suggest(request: CompletionRequest, service: CompletionService, cancel: CancelToken) -> list[CompletionResult]:
+    """One suggestion, and others beside it for somebody who asks by key."""
+    first = service.complete(request, cancel)
+    if request.trigger is not Trigger.INVOKED or first.outcome is not Outcome.RETURNED:
+        return [first]
+    return [first, *service.alternatives(request, [first.text], cancel)]
 
 
 def _was_closed(document: Document, workspace: EditorWorkspace) -> bool:

@@ -19,8 +19,8 @@ class Offers:
         self._cache = ReuseCache()
         self._edits = AcceptanceFromEdits(acceptance)
 
-    def known(self, request: CompletionRequest) -> Reused | None:
-        """What is left of an earlier offer at this place, or that there is nothing to say here."""
+    def known(self, request: CompletionRequest) -> list[Reused]:
+        """What is left of earlier offers at this place, or an empty one when there is nothing to say here."""
         return self._cache.find(request)
 
     def new(self, document: Document, request: CompletionRequest, result: CompletionResult) -> str:
@@ -30,10 +30,18 @@ class Offers:
         self._follow(document, suggestion_id, Offered(result.text, result.start, request.offset, result.end))
         return suggestion_id
 
-    def again(self, document: Document, offered: Offered, suggestion_id: str) -> str:
+    def beside(self, request: CompletionRequest, result: CompletionResult) -> str:
+        """An alternative is offered; edits that take it are not told from typing."""
+        suggestion_id = self._acceptance.offer(len(result.text) - (result.end - result.start), is_first=False)
+        self._cache.add(request, result, suggestion_id)
+        return suggestion_id
+
+    def again(self, document: Document, offered: Offered, suggestion_id: str, *, is_first: bool = True) -> str:
         """The rest of an earlier offer is offered."""
-        suggestion_id = self._acceptance.offer(len(offered.text) - (offered.end - offered.start), suggestion_id)
-        self._follow(document, suggestion_id, offered)
+        missing = len(offered.text) - (offered.end - offered.start)
+        suggestion_id = self._acceptance.offer(missing, suggestion_id, is_first=is_first)
+        if is_first:
+            self._follow(document, suggestion_id, offered)
         return suggestion_id
 
     def ahead(self, request: CompletionRequest, result: CompletionResult) -> None:

@@ -17,7 +17,7 @@ import os  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
 import weakref  # noqa: E402
-from collections.abc import Callable, Mapping, Sequence  # noqa: E402
+from collections.abc import Callable, Collection, Mapping, Sequence  # noqa: E402
 from dataclasses import dataclass, field  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any, NamedTuple  # noqa: E402
@@ -60,6 +60,7 @@ class Counts:
 
     started: int = 0
     cancelled: int = 0
+    others: int = 0
     refreshed: int = 0
     watching: bool = False
     last_path: str | None = None
@@ -99,6 +100,16 @@ class FakeService:
             return self._result(request, "", Outcome.CANCELLED)
         finally:
             counts.running -= 1
+
+    def alternatives(
+        self, request: CompletionRequest, known: Collection[str], cancel: CancelToken
+    ) -> list[CompletionResult]:
+        """None, but behind a word that begins with "say:some": the known text twice and three times."""
+        self._counts.others += 1
+        (text,) = known
+        if "say:some" not in request.text[: request.offset]:
+            return []
+        return [self._result(request, f"{n}{text}") for n in (2, 3)]
 
     def prewarm(self, request: CompletionRequest, cancel: CancelToken) -> None:
         self._counts.prewarmed = request.text[: request.offset][-20:]

@@ -115,9 +115,13 @@ def test_asking_by_key_and_cycling(neovim: Neovim) -> None:
     neovim.wait(lambda: neovim.ghost is not None, "nothing comes when asked for", MODEL_S)
     assert neovim.ghost == ghost
     n_choices = neovim.lua("return require('rest_lsp.builtin').count(vim.api.nvim_get_current_buf())")
+    assert n_choices > 1, "the model has said other things as well"
+    ghosts = []
     for _ in range(n_choices):
         neovim.keys("<M-]>")
-    assert neovim.ghost == ghost, "once around leads back to the first"
+        ghosts.append(neovim.ghost)
+    assert ghosts[-1] == ghost, "once around leads back to the first"
+    assert len(set(ghosts)) == n_choices
 
 
 def test_explain_leads_to_the_files_that_were_drafted_from(neovim: Neovim, folder: Path) -> None:

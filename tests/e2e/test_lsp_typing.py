@@ -235,3 +235,25 @@ def test_fast_keys_reach_the_model_only_when_they_pause(client: LspClient) -> No
     assert answers[-1][0]["insertText"] == "<5>"
     assert n_asked(client) < len(requests) // 2
     assert stats(client)["requests"] == len(requests)
+
+
+def test_who_asks_by_key_has_several_to_choose_from(client: LspClient) -> None:
+    editor = Editor(client, "x = say:some")
+    assert [item["insertText"] for item in editor.items(kind=1)] == ["some", "2some", "3some"]
+    items = editor.items(kind=1)
+    assert [item["insertText"] for item in items] == ["some", "2some", "3some"], "known by now"
+    assert len({item["command"]["arguments"][0] for item in items}) == 3
+    assert client.ask("rest/status")["datastore"]["others"] == 1
+    editor.type("2s")
+    assert editor.offered() == "ome", "whoever types an alternative goes on seeing it"
+
+
+def test_what_is_shown_stays_the_first_when_others_are_asked_for(client: LspClient) -> None:
+    editor = Editor(client, "x = say:some")
+    (shown,) = editor.items()
+    first, *others = editor.items(kind=1)
+    assert first["command"]["arguments"] == shown["command"]["arguments"]
+    assert [item["insertText"] for item in others] == ["2some", "3some"]
+    editor.accept(others[1])
+    client.ask("workspace/executeCommand", others[1]["command"])
+    assert counted(client) == {"shown": 1, "accepted_whole": 1, "characters_not_typed": 5}

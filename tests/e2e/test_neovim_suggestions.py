@@ -124,6 +124,18 @@ def test_one_undo_takes_back_what_was_accepted_and_no_more(neovim: Neovim) -> No
     assert neovim.lines == ["val"]
 
 
+def test_paging_on_from_the_only_one_asks_for_others(neovim: Neovim) -> None:
+    neovim.keys("i")
+    neovim.wait_for_ghost(WHOLE)
+    neovim.keys("<M-]>")
+    neovim.wait(
+        lambda: neovim.lua("return require('rest_lsp.builtin').count(0 + vim.api.nvim_get_current_buf())") == 3, "3"
+    )
+    assert neovim.ghost == WHOLE
+    neovim.keys("<M-]>")
+    assert neovim.ghost == f"{WHOLE} # 1"
+
+
 def test_cycling_through_several(neovim: Neovim) -> None:
     neovim.keys("i")
     neovim.wait_for_ghost(WHOLE)

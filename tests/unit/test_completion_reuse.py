@@ -29,11 +29,26 @@ def taken(request: CompletionRequest, found: Reused) -> str:
 def rest_of(cache: ReuseCache, marked: str, **options: Any) -> str | None:
     """The text that is offered at the cursor, with the text that gives way to it in brackets."""
     request = at_cursor(marked, **options)
-    found = cache.find(request)
-    if found is None:
+    known = cache.find(request)
+    if not known:
         return None
+    found = known[0]
     gone = request.text[found.start : found.end]
     return found.text + (f"[{gone}]" if gone else "")
+
+
+def test_who_types_an_alternative_goes_on_seeing_it_and_those_that_agree() -> None:
+    cache = ReuseCache()
+    for text in ("load(path)", "left", "load_all()", "load"):
+        suggested(cache, "x = █\n", text)
+
+    def texts(marked: str) -> list[str]:
+        return [found.text for found in cache.find(at_cursor(marked))]
+
+    assert texts("x = █\n") == ["load", "left"], "what only says more than another is no choice"
+    assert texts("x = le█\n") == ["ft"]
+    assert texts("x = load_█\n") == ["all()"]
+    assert texts("x = lost█\n") == []
 
 
 @pytest.mark.parametrize(
@@ -251,11 +266,11 @@ def test_random_typing_against_the_definition(seed: int) -> None:
                 typist.edit_anywhere()
             else:
                 typist.type(choose.choice("ab('"))
-            found = cache.find(typist.request)
+            known = cache.find(typist.request)
             allowed = rest_by_definition(shown, typist.request)
-            if found is None:
+            if not known:
                 assert not allowed
-            else:
+            for found in known:
                 assert (found.text, found.start, found.end) in allowed
                 assert taken(typist.request, found) == shown[0][: shown[1]] + whole + shown[0][end:]
                 n_found += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,15 +24,25 @@ from rest_lsp.config import CompletionOptions
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter, NoDrafter
 from rest_lsp.drafting.recent import PREFIX_TAIL, Recent, RecentCompletions
-from rest_lsp.errors import ModelError, RequestError
+from rest_lsp.errors import Cancelled, ModelError, RequestError
 from rest_lsp.stats import StatsLog
-from tests.fakes_completion import CONTROLS, ScriptedEngine, at_cursor, small_tokenizer
+from tests.fakes_completion import CONTROLS, ScriptedEngine, ScriptedStep, at_cursor, small_tokenizer
 
 if TYPE_CHECKING:
     from rest_lsp.engine.sampling import Sampling
 
-GREEDY = cast("Sampling", None)
-"""The scripted engine does not sample."""
+
+@dataclass(frozen=True)
+class FakeSampling:
+    """As the engine's, which imports torch."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int = 0
+
+
+GREEDY = cast("Sampling", FakeSampling())
 
 
 @dataclass
@@ -307,3 +318,62 @@ def test_what_says_nothing_is_not_remembered() -> None:
     bench = Bench(ScriptedEngine("\n\n"))
     bench.complete("x = █")
     assert bench.recent.texts() == ()
+
+
+@dataclass
+class SeededEngine(ScriptedEngine):
+    """Writes what `answers` has for the seed."""
+
+    answers: tuple[str, ...] = ()
+    samplings: list[Sampling] = field(default_factory=list)
+
+    def generate(self, prompt: Sequence[int], *, sampling: Sampling, **rest: Any) -> Iterator[ScriptedStep]:
+        self.answer = self.answers[sampling.seed % len(self.answers)]
+        self.samplings.append(sampling)
+        return super().generate(prompt, sampling=sampling, **rest)
+
+
+def alternatives(engine: SeededEngine, known: str, **options: Any) -> list[str]:
+    bench = Bench(engine, options)
+    return [other.text for other in bench.service.alternatives(at_cursor("x = █\n"), [known], CancelToken())]
+
+
+def test_alternatives_are_other_texts_than_those_known() -> None:
+    engine = SeededEngine("", answers=("one", "one", "two", "two", "three", "four"))
+    assert alternatives(engine, "one") == ["two", "three"]
+    assert len({tuple(prompt) for prompt in engine.prompts}) == 1, "one prompt, which is in the KV cache"
+    assert [sampling.seed for sampling in engine.samplings] == [1, 2, 3, 4]
+    assert all(sampling.temperature > 0 for sampling in engine.samplings)
+
+
+def test_a_model_that_says_the_same_again_is_not_asked_for_ever() -> None:
+    engine = SeededEngine("", answers=("one",))
+    assert alternatives(engine, "one", candidates=4) == []
+    assert len(engine.samplings) < 8
+
+
+def test_one_candidate_has_no_alternatives() -> None:
+    engine = SeededEngine("", answers=("two",))
+    assert alternatives(engine, "one", candidates=1) == []
+    assert engine.samplings == []
+
+
+def test_alternatives_take_half_the_time_budget_together() -> None:
+    bench = Bench(SeededEngine("", answers=("a", "b", "c", "d")), {"candidates": 4, "time_budget_invoked_ms": 1000})
+    engine = cast("SeededEngine", bench.engine)
+
+    def pass_time(_: int) -> None:
+        bench.clock.now += 0.06
+
+    engine.before_step = pass_time
+    found = bench.service.alternatives(at_cursor("x = █\n", trigger=Trigger.INVOKED), ["a"], CancelToken())
+    assert 0 < len(engine.samplings) < 8
+    assert bench.clock.now <= 100.0 + 0.5 + 0.06
+    assert [other.text for other in found] == ["b", "c", "d"][: len(found)]
+
+
+def test_alternatives_that_are_superseded_are_given_up() -> None:
+    cancel = CancelToken()
+    bench = Bench(SeededEngine("", answers=("a", "b"), before_step=lambda _: cancel.cancel()))
+    with pytest.raises(Cancelled):
+        bench.service.alternatives(at_cursor("x = █\n"), ["a"], cancel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
@@ -26,6 +26,11 @@ class Service:
     def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
         self.asked.append(request)
         return CompletionResult("ahead", request.offset, request.offset, self._outcome(cancel))
+
+    def alternatives(
+        self, request: CompletionRequest, known: Collection[str], cancel: CancelToken
+    ) -> list[CompletionResult]:
+        raise AssertionError("nobody asks for others ahead")
 
     def prewarm(self, request: CompletionRequest, cancel: CancelToken) -> None:
         raise AssertionError("nothing is read ahead here")

@@ -56,7 +56,7 @@ function M.accept_line()
   return require('rest_lsp.suggestion').accept('line')
 end
 
---- Show the next of several suggestions.
+--- Show the next suggestion; where there is only one, ask for others.
 ---@return boolean
 function M.next()
   return require('rest_lsp.suggestion').cycle(1)

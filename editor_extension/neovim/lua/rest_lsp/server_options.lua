@@ -22,6 +22,7 @@
 ---@field max_tokens_single? integer Most tokens of a single-line completion.
 ---@field max_tokens_multi? integer Most tokens of a multi-line completion.
 ---@field multiline? 'auto'|'always'|'never' Whether a completion may have several lines; `auto` looks at the cursor's place.
+---@field candidates? integer Most suggestions to choose from when they are asked for by key; all but the first are sampled.
 ---@field prompt_tokens? integer Budget for the text before and after the cursor, in tokens.
 ---@field anchor_lines? integer Lines above the cursor at which the prompt is split; what follows costs no re-reading per key.
 ---@field temperature? number 0 always takes the most likely token.
@@ -75,6 +76,7 @@ return {
   { path = "completion.max_tokens_single", kind = "integer", takes = "a whole number from 1 to 512", low = 1, high = 512 },
   { path = "completion.max_tokens_multi", kind = "integer", takes = "a whole number from 1 to 2048", low = 1, high = 2048 },
   { path = "completion.multiline", kind = "word", takes = "one of auto, always, never", words = { "auto", "always", "never" } },
+  { path = "completion.candidates", kind = "integer", takes = "a whole number from 1 to 8", low = 1, high = 8 },
   { path = "completion.prompt_tokens", kind = "integer", takes = "a whole number from 64 to 32768", low = 64, high = 32768 },
   { path = "completion.anchor_lines", kind = "integer", takes = "a whole number from 0 to 64", low = 0, high = 64 },
   { path = "completion.temperature", kind = "number", takes = "a number from 0 to 2", low = 0, high = 2 },

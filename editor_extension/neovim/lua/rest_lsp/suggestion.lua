@@ -92,13 +92,16 @@ function M.accept(kind)
   return true
 end
 
---- Show the suggestion `count` further on.
+--- Show the suggestion `count` further on; where there is only one, ask for others.
 ---@param count integer
 ---@return boolean
 function M.cycle(count)
   local bufnr = api.nvim_get_current_buf()
   if not builtin.shown(bufnr) then
     return false
+  end
+  if builtin.count(bufnr) == 1 and not is_foreign(bufnr) then
+    return builtin.request_now(bufnr)
   end
   vim.lsp.inline_completion.select({ bufnr = bufnr, count = count })
   return true
