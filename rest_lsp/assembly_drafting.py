@@ -8,11 +8,12 @@ from typing import Protocol
 from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.config import DraftingOptions
+from rest_lsp.datastore.libraries import PACKAGES, STANDARD
 from rest_lsp.datastore.occurrence import CountNewlines, Origin
 from rest_lsp.datastore.shared import SharedStore
 from rest_lsp.drafting.affinity import Affinity
 from rest_lsp.drafting.cost_model import Budget
-from rest_lsp.drafting.datastore_source import DatastoreSource, Searchable
+from rest_lsp.drafting.datastore_source import DatastoreSource, Searchable, TraitsOf
 from rest_lsp.drafting.deleted import DeletedText, typed_of
 from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.drafting.document_source import LIVE, DocumentSource
@@ -22,7 +23,7 @@ from rest_lsp.drafting.recent import Recent, RecentCompletions
 from rest_lsp.drafting.recent_source import RecentSource
 from rest_lsp.drafting.script_source import CERTAIN, ScriptSource
 from rest_lsp.drafting.source import DraftSource
-from rest_lsp.drafting.traits import DELETED, REPOSITORY, THROUGH
+from rest_lsp.drafting.traits import DELETED, LIBRARY, REPOSITORY, THROUGH
 from rest_lsp.drafting.tree_drafter import Experience, TreeDrafter
 from rest_lsp.tokenizer import Tokenizer
 
@@ -31,7 +32,12 @@ _LIKELY_AGAIN = 4
 
 
 ELSEWHERE = 0
-"""Traits of places in shared stores: nothing is known of them."""
+"""Traits of places in stores that the user names: nothing is known of them."""
+
+
+def _traits_of_tier(name: str) -> TraitsOf:
+    traits = LIBRARY if name in (PACKAGES, STANDARD) else ELSEWHERE
+    return lambda _: traits
 
 
 class Store(Searchable, Protocol):
@@ -92,7 +98,7 @@ class Drafting:
         if options.use_datastore and self._datastore is not None:
             sources.append(self._repository(self._datastore, request, before))
             sources += [
-                DatastoreSource(tier, lambda _: ELSEWHERE, exclude=None, name=tier.name)
+                DatastoreSource(tier, _traits_of_tier(tier.name), exclude=None, name=tier.name)
                 for tier in self._datastore.tiers
             ]
         return sources

@@ -43,6 +43,8 @@ def print_segments(datastore: dict[str, Any]) -> None:
     )
     for living, dead in segments:
         print_text(f"           segment of {living:,} tokens" + (f" and {dead:,} dead ones" if dead else ""))
+    for name, tokens in datastore["tiers"]:
+        print_text(f"           {name}: {tokens:,} tokens")
     for notice in datastore["notices"]:
         print_text(f"           {notice}")
 

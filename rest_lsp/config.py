@@ -145,6 +145,15 @@ class DatastoreOptions(Section):
     stores: tuple[str, ...] = Field(
         default=(), description="Shared stores to draft from as well, by their names in `rest-lsp store list`."
     )
+    packages: bool = Field(
+        default=True, description="Draft from installed packages that the workspace imports as well."
+    )
+    standard_library: bool = Field(default=True, description="Draft from Python's standard library as well.")
+    python: UserPath | None = Field(
+        default=None,
+        description="Interpreter whose packages these are; else that of `.venv`, `venv` or the active environment.",
+        json_schema_extra={"shown": "found"},
+    )
     watch: bool = Field(default=True, description="Follow changes on disk while the server runs.")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.config import WORKSPACE_FILE, Settings
 from rest_lsp.datastore.datastore import Datastore, IndexRules, tokenizer_fingerprint
+from rest_lsp.datastore.libraries import LibraryOptions
 from rest_lsp.datastore.shared import SharedStores
 from rest_lsp.errors import ConfigError
 from rest_lsp.models.progress import Progress, silent
@@ -73,8 +74,15 @@ def tokenizer_path(settings: Settings, progress: Progress = silent, cancel: Canc
 def open_datastore(settings: Settings, root: Path, tokenizer: Path) -> Datastore:
     """The index of a workspace as it was left; whoever opens it closes it.  Raises DatastoreError, ModelError."""
     rules = IndexRules(max_file_bytes=settings.datastore.max_file_bytes, exclude=settings.datastore.exclude)
+    options = settings.datastore
+    python = str(options.python) if options.python else None
     return Datastore.open(
-        root, directory=settings.datastores_dir, tokenizer_path=tokenizer, rules=rules, stores=settings.datastore.stores
+        root,
+        directory=settings.datastores_dir,
+        tokenizer_path=tokenizer,
+        rules=rules,
+        stores=options.stores,
+        libraries=LibraryOptions(options.packages, options.standard_library, python),
     )
 
 

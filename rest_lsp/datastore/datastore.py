@@ -20,6 +20,7 @@ from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES, DamagedFile
 from rest_lsp.datastore.generation import Generation, LiveSegment, open_newest, open_segments
 from rest_lsp.datastore.hot import HotBuffers
 from rest_lsp.datastore.indexer import Indexer
+from rest_lsp.datastore.libraries import LibraryOptions, library_tiers
 from rest_lsp.datastore.listing import Listing
 from rest_lsp.datastore.manifest import Manifest, generation_age
 from rest_lsp.datastore.occurrence import CountNewlines, Occurrence, Origin
@@ -62,6 +63,7 @@ class Datastore:
         reconcile_s: float = 300.0,
         notice: Callable[[str], None] | None = None,
         stores: Sequence[str] = (),
+        libraries: LibraryOptions | None = None,
     ) -> Datastore:
         """Open what earlier sessions indexed, in milliseconds; an empty datastore when there is nothing whole.
 
@@ -70,6 +72,7 @@ class Datastore:
         reconcile_s   while watching, seconds between full comparisons
         notice        called, on any thread, with what a person should know; once per thing
         stores        names of shared stores, which become `tiers`; those that cannot be used are told and left out
+        libraries     tiers that come by themselves while watching, when the workspace has a Python environment
         Nothing is written here.  Raises DatastoreError when the workspace or the tokenizer cannot be read.
         """
         try:
@@ -82,10 +85,16 @@ class Datastore:
             ) from error
         place = workspace_directory(directory.absolute(), real_root, fingerprint)
         setup = WorkerSetup(
-            real_root, place, tokenizer_path.resolve(), fingerprint, rules or IndexRules(), reconcile_s=reconcile_s
+            real_root,
+            place,
+            tokenizer_path.resolve(),
+            fingerprint,
+            rules or IndexRules(),
+            reconcile_s=reconcile_s,
+            libraries=libraries or LibraryOptions(),
         )
         datastore = cls(setup, notice or _log.warning)
-        datastore.tiers = tuple(datastore._open_tiers(SharedStores(directory.absolute(), fingerprint), stores))
+        datastore._stores = tuple(datastore._open_tiers(SharedStores(directory.absolute(), fingerprint), stores))
         return datastore
 
     def __init__(self, setup: WorkerSetup, notice: Callable[[str], None]) -> None:
@@ -100,7 +109,8 @@ class Datastore:
         self._memory: dict[str, Segment] = {}
         self._listing = Listing(setup.root, setup.rules)
         self._indexer = Indexer(setup, self._take)
-        self.tiers: tuple[SharedStore, ...] = ()
+        self._stores: tuple[SharedStore, ...] = ()
+        self._libraries = self._open_libraries()
         self._on_change: Callable[[], None] | None = None
         self._is_watching = False
         self._is_in_memory = False
@@ -212,6 +222,7 @@ class Datastore:
             disk_bytes=folder_bytes(self._setup.directory),
             age_s=generation_age(self._setup.directory),
             segment_tokens=tuple((live.live_tokens, live.dead_tokens) for live in generation.segments),
+            tiers=tuple((tier.name, tier.segment.n_tokens) for tier in self.tiers),
         )
 
     def living_segments(self) -> Sequence[LiveSegment]:
@@ -226,6 +237,15 @@ class Datastore:
     def worker_pid(self) -> int | None:
         """Process id of the worker, while there is one."""
         return self._indexer.worker_pid
+
+    @property
+    def tiers(self) -> tuple[SharedStore, ...]:
+        """Shared stores to ask besides: those that were named, and the libraries that the workspace imports."""
+        return (*self._stores, *self._libraries)
+
+    def compare_soon(self) -> None:
+        """Compare with the folder now, since changes may have been missed: returns at once, and costs little."""
+        self._indexer.compare()
 
     def close(self) -> None:
         """End the worker.  The datastore can still be asked, but no longer refreshed."""
@@ -244,6 +264,8 @@ class Datastore:
                 self._publish(self._generation_in_memory(message))
             case "watching":
                 self._is_watching = message["value"]
+            case "tiers":
+                self._libraries = self._open_libraries()
             case "notice":
                 self._notices.append(message["message"])
                 self._notice(message["message"])
@@ -255,6 +277,10 @@ class Datastore:
             except DatastoreError as error:
                 self._notices.append(str(error))
                 self._notice(str(error))
+
+    def _open_libraries(self) -> tuple[SharedStore, ...]:
+        setup = self._setup
+        return tuple(library_tiers(setup.directory, setup.fingerprint, setup.libraries))
 
     def _verify(self, generation: Generation) -> None:
         """Check every byte of what was opened, beside the first queries; the worker sets damaged files aside."""

@@ -157,6 +157,11 @@ class IndexWriter:
         """Keep what is known of files for the next writer."""
         self._stat_cache.close()
 
+    @property
+    def paths(self) -> list[str]:
+        """The files that are indexed."""
+        return sorted(self._catalogue.live)
+
     def watched_directories(self) -> list[str]:
         """See `Listing`."""
         return self._listing.watched_directories()

@@ -98,6 +98,12 @@ class Indexer:
             self._wants_watching = True
             self._send({"op": "watch"})
 
+    def compare(self) -> None:
+        """Ask for a comparison that nobody waits for; without a worker there is nothing to keep current."""
+        with self._lock:
+            if self._process is not None and not self._is_closed:
+                _write(self._process, {"op": "compare"})
+
     def close(self) -> None:
         """End the worker.  Whoever still waits gets a DatastoreError."""
         with self._lock:

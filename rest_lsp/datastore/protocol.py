@@ -1,9 +1,11 @@
 """What the datastore's two processes say to each other: one JSON object per line.
 
-To the worker: `WorkerSetup`, then {"op": "refresh", "id"}, {"op": "cancel", "id"}, {"op": "watch"}.  End of file: exit.
+To the worker: `WorkerSetup`, then {"op": "refresh", "id"}, {"op": "cancel", "id"}, {"op": "watch"}, {"op": "compare"}.
+End of file: exit.
 From it: {"event": "generation"} (on disk), {"event": "memory", "manifest", "segments"} (kept in memory),
 {"event": "progress", "id", "stage", "done", "total"}, {"event": "report", "id", "report"},
-{"event": "failed", "id", "message", "hint"}, {"event": "watching", "value"}, {"event": "notice", "message"}.
+{"event": "failed", "id", "message", "hint"}, {"event": "tiers"} (others than before), {"event": "watching", "value"},
+{"event": "notice", "message"}.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rest_lsp.datastore.libraries import LibraryOptions
 from rest_lsp.datastore.rules import IndexRules
 
 Message = dict[str, Any]
@@ -28,6 +31,7 @@ class WorkerSetup:
     reconcile_s     seconds between full comparisons while watching
     crashes         of earlier workers in a row: after some, suffixes are sorted without the native library, which may
                     have been the reason, and merges are smaller, since it may have been the memory that they take
+    libraries       tiers that are built while watching
     """
 
     root: Path
@@ -37,6 +41,7 @@ class WorkerSetup:
     rules: IndexRules
     reconcile_s: float = 300.0
     crashes: int = 0
+    libraries: LibraryOptions = field(default_factory=LibraryOptions)
 
     def to_json(self) -> Message:
         """Plain data."""
@@ -48,6 +53,7 @@ class WorkerSetup:
             "rules": self.rules.to_json(),
             "reconcile_s": self.reconcile_s,
             "crashes": self.crashes,
+            "libraries": asdict(self.libraries),
         }
 
     @classmethod
@@ -61,6 +67,7 @@ class WorkerSetup:
             IndexRules.from_json(data["rules"]),
             data["reconcile_s"],
             data["crashes"],
+            LibraryOptions(**data["libraries"]),
         )
 
 

@@ -56,6 +56,7 @@ class DatastoreStatus:
     disk_bytes       of the folder
     age_s            since the last change was committed; None when nothing ever was
     segment_tokens   of each segment, oldest first: [living, dead]
+    tiers            shared stores that are drafted from besides: [name, tokens]
     """
 
     path: str
@@ -72,6 +73,7 @@ class DatastoreStatus:
     disk_bytes: int = 0
     age_s: float | None = None
     segment_tokens: tuple[tuple[int, int], ...] = ()
+    tiers: tuple[tuple[str, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

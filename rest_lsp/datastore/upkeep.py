@@ -18,6 +18,7 @@ from rest_lsp.datastore.debounce import Debounce
 from rest_lsp.datastore.encoders import Encoders
 from rest_lsp.datastore.generation import open_newest
 from rest_lsp.datastore.index_writer import IndexWriter
+from rest_lsp.datastore.libraries import Libraries
 from rest_lsp.datastore.manifest import list_generations
 from rest_lsp.datastore.merge import MAX_SEGMENT_TOKENS
 from rest_lsp.datastore.protocol import Message, WorkerSetup, pack_segments
@@ -85,6 +86,7 @@ class Upkeep:
         self._sent_segments: set[str] = set()
         self._requests: list[Message] = []
         self._told_incomplete = False
+        self._libraries = Libraries(setup.root, setup.directory, setup.fingerprint, setup.libraries, encode)
 
     def run(self) -> None:
         """Never returns; the process ends from outside."""
@@ -117,7 +119,7 @@ class Upkeep:
     def _sort_in(self, item: Message | Hint | Lost) -> None:
         if isinstance(item, Hint):
             self._debounce.add(item.path, time.monotonic())
-        elif isinstance(item, Lost):
+        elif isinstance(item, Lost) or item["op"] == "compare":
             self._compare_at = time.monotonic()
         elif item["op"] == "watch":
             self._wants_watching = True
@@ -238,7 +240,19 @@ class Upkeep:
         spent = time.monotonic() - started
         is_complete = self._watcher is not None and self._watcher.is_complete()
         self._tell_completeness(is_complete)
+        self._keep_libraries(self._writer)
         self._plan_comparison(self._setup.reconcile_s if is_complete else min(max(POLL_S, 10 * spent), LONGEST_POLL_S))
+
+    def _keep_libraries(self, writer: IndexWriter) -> None:
+        """After the workspace itself; a saved file need not wait for them either."""
+        if self._store.access is not Access.WRITER:
+            return
+        try:
+            if self._libraries.refresh(writer.paths, self._between_batches):
+                self._send({"event": "tiers"})
+        except OSError as error:
+            _log.warning("The libraries of %s are not indexed: %s", self._setup.root, error)
+        self._encode.rest()
 
     def _plan_comparison(self, pause_s: float) -> None:
         """Compare again after the pause, unless something has asked for it sooner."""

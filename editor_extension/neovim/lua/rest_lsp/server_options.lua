@@ -51,6 +51,9 @@
 ---@field max_file_bytes? integer Larger files are left out.
 ---@field exclude? string[] More patterns of files to leave out, in the syntax of `.gitignore`.
 ---@field stores? string[] Shared stores to draft from as well, by their names in `rest-lsp store list`.
+---@field packages? boolean Draft from installed packages that the workspace imports as well.
+---@field standard_library? boolean Draft from Python's standard library as well.
+---@field python? string Interpreter whose packages these are; else that of `.venv`, `venv` or the active environment.
 ---@field watch? boolean Follow changes on disk while the server runs.
 
 ---@class rest_lsp.ServerSettings
@@ -101,6 +104,9 @@ return {
   { path = "datastore.max_file_bytes", kind = "integer", takes = "a whole number from 1024 to 67108864", low = 1024, high = 67108864 },
   { path = "datastore.exclude", kind = "list", takes = "a list of texts" },
   { path = "datastore.stores", kind = "list", takes = "a list of texts" },
+  { path = "datastore.packages", kind = "boolean", takes = "true or false" },
+  { path = "datastore.standard_library", kind = "boolean", takes = "true or false" },
+  { path = "datastore.python", kind = "text", takes = "a path" },
   { path = "datastore.watch", kind = "boolean", takes = "true or false" },
   { path = "server.log_level", kind = "word", takes = "one of error, warning, info, debug", words = { "error", "warning", "info", "debug" } },
 }
