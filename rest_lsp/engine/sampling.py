@@ -46,24 +46,40 @@ def log_probability(logits: Tensor, token: int, healing: Healing | None) -> floa
 
 
 def _draw(logits: Tensor, position: int, sampling: Sampling) -> int:
+    """Nearly every draw falls among the likeliest few hundred, so all 150,000 are sorted only when one does not."""
     scores = logits.cpu().double().numpy() / sampling.temperature
-    order = np.argsort(-scores, kind="stable")
-    if sampling.top_k > 0:
-        order = order[: sampling.top_k]
-    weights = np.exp(scores[order] - scores[order[0]])
-    cumulative = np.cumsum(weights)
-    kept = _nucleus(cumulative, sampling.top_p)
+    weights = np.exp(scores - scores.max())
     uniform = np.random.Generator(np.random.Philox(key=sampling.seed, counter=position)).random()
-    return int(order[min(int(np.searchsorted(cumulative[:kept], uniform * cumulative[kept - 1], "right")), kept - 1)])
+    head = _likeliest_first(scores, sampling.top_k or _HEAD)
+    if sampling.top_k > 0:
+        head = head[: sampling.top_k]
+        total = weights[head].sum()
+    else:
+        total = weights.sum()
+    cumulative = np.cumsum(weights[head])
+    is_whole = sampling.top_p >= 1.0
+    needed = total * (uniform if is_whole else sampling.top_p)
+    if sampling.top_k == 0 and cumulative[-1] <= needed:
+        head = _likeliest_first(scores, len(scores))
+        cumulative = np.cumsum(weights[head])
+    kept = len(head) if is_whole else _nucleus(cumulative, needed)
+    mass = total if is_whole else cumulative[kept - 1]
+    chosen = int(np.searchsorted(cumulative[:kept], uniform * mass, "right"))
+    return int(head[min(chosen, kept - 1)])
 
 
-def _nucleus(cumulative: NDArray[np.float64], top_p: float) -> int:
-    """How many of the likeliest tokens reach `top_p` together (Holtzman et al., arXiv 1904.09751); at least one."""
-    if top_p >= 1.0:
-        return len(cumulative)
-    return int(np.searchsorted(cumulative, top_p * cumulative[-1], "left")) + 1
+def _likeliest_first(scores: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """At least the `n` likeliest tokens, and those as likely as the last of them; of equals the lower id first."""
+    among = np.flatnonzero(scores >= np.partition(scores, -n)[-n]) if n < len(scores) else np.arange(len(scores))
+    return among[np.argsort(-scores[among], kind="stable")]
 
 
+def _nucleus(cumulative: NDArray[np.float64], mass: float) -> int:
+    """How many of the likeliest tokens reach `mass` together (Holtzman et al., arXiv 1904.09751); at least one."""
+    return min(int(np.searchsorted(cumulative, mass, "left")) + 1, len(cumulative))
+
+
+_HEAD = 512
 _BLOCK = 64
 """Logits whose greatest is looked at first: that halves the time of looking for the likeliest of 150,000."""
 

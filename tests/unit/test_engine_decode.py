@@ -221,6 +221,22 @@ def test_top_k_and_top_p_keep_the_likeliest() -> None:
     assert {pick(logits, p, Sampling(1.0, 1.0, 0, 1), None) for p in range(400)} == {0, 1, 2, 3}
 
 
+@pytest.mark.parametrize("sharpness", [0.0, 0.3, 3.0])
+@pytest.mark.parametrize(("top_p", "top_k"), [(1.0, 0), (0.9, 0), (1.0, 700), (0.7, 40)])
+def test_a_draw_is_that_of_the_sorted_law(sharpness: float, top_p: float, top_k: int) -> None:
+    """Many tokens, many of them equally likely: all must be sorted for some draws, and few for others."""
+    logits = (sharpness * torch.randn(4000, generator=torch.Generator().manual_seed(3))).round(decimals=1)
+    order = np.argsort(-logits.double().numpy(), kind="stable")[: top_k or None]
+    law = np.exp(logits.double().numpy()[order])
+    law = law[: int(np.searchsorted(np.cumsum(law), top_p * law.sum() * (1 - 1e-9), "left")) + 1]
+    ends = np.cumsum(law) / law.sum()
+    for position in range(100):
+        uniform = np.random.Generator(np.random.Philox(key=7, counter=position)).random()
+        drawn = pick(logits, position, Sampling(1.0, top_p, top_k, 7), None)
+        place = int(np.flatnonzero(order == drawn)[0])
+        assert (ends[place - 1] if place else 0.0) - 1e-9 <= uniform <= ends[place] + 1e-9
+
+
 def test_log_probabilities_are_of_the_pick_among_what_was_allowed() -> None:
     vocabulary = SortedVocabulary([b"a", b"ab", b"b"])
     logits = torch.log(torch.tensor([0.2, 0.3, 0.5]))
