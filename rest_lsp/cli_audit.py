@@ -43,6 +43,13 @@ def print_segments(datastore: dict[str, Any]) -> None:
     )
     for living, dead in segments:
         print_text(f"           segment of {living:,} tokens" + (f" and {dead:,} dead ones" if dead else ""))
+    watching = {
+        "events": "changes on disk are followed",
+        "comparing": "changes on disk are found by comparing only; raise fs.inotify.max_user_watches",
+        "none": "nobody watches; an editor's server does",
+    }[datastore["watcher"]]
+    compared = f", last compared {_ago(datastore['compared_s'])}" if datastore["compared_s"] is not None else ""
+    print_text(f"           {watching}{compared}")
     for name, tokens in datastore["tiers"]:
         print_text(f"           {name}: {tokens:,} tokens")
     for notice in datastore["notices"]:

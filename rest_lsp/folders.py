@@ -91,6 +91,11 @@ class Folders:
         for folder in self._folders:
             folder.datastore.watch()
 
+    def compare_soon(self) -> None:
+        """Compare with all folders now, since changes may have been missed; returns at once."""
+        for folder in self._folders:
+            folder.datastore.compare_soon()
+
     def set_buffer(self, path: str, ids: Sequence[int]) -> None:
         """Take the text of an open buffer; see `Datastore.set_buffer`."""
         for folder, name in self._homes(path):

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from rest_lsp.datastore.audit import AuditEntry, audit
 from rest_lsp.datastore.filesystem import folder_bytes
 from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES, DamagedFile
 from rest_lsp.datastore.generation import Generation, LiveSegment, open_newest, open_segments
+from rest_lsp.datastore.health import read_health
 from rest_lsp.datastore.hot import HotBuffers
 from rest_lsp.datastore.indexer import Indexer
 from rest_lsp.datastore.libraries import LibraryOptions, library_tiers
@@ -206,7 +208,7 @@ class Datastore:
 
     def status(self) -> DatastoreStatus:
         """The state now; some file system calls."""
-        generation = self._generation
+        generation, health = self._generation, read_health(self._setup.directory)
         return DatastoreStatus(
             path=str(self._setup.directory),
             tokens=sum(live.live_tokens for live in generation.segments),
@@ -222,6 +224,8 @@ class Datastore:
             disk_bytes=folder_bytes(self._setup.directory),
             age_s=generation_age(self._setup.directory),
             segment_tokens=tuple((live.live_tokens, live.dead_tokens) for live in generation.segments),
+            watcher=("events" if health.has_events else "comparing") if health and health.is_current else "none",
+            compared_s=max(0.0, time.time() - health.compared_at) if health else None,
             tiers=tuple((tier.name, tier.segment.n_tokens) for tier in self.tiers),
         )
 

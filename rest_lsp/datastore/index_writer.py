@@ -10,6 +10,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -26,9 +27,9 @@ from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.source_file import (
     Content,
     Unreadable,
-    became_secret,
     indexable_text,
     read_content,
+    secret_contents,
     stamp_of,
 )
 from rest_lsp.datastore.stat_cache import StatCache
@@ -117,6 +118,7 @@ class IndexWriter:
             meter.done(batch)
             if between_batches:
                 between_batches()
+        self._purge_secrets()
         self._stat_cache.save()
         return self._report(tally, time.perf_counter() - started)
 
@@ -201,12 +203,22 @@ class IndexWriter:
         self._stat_cache.forget(gone)
         buried = {path: self._catalogue.live[path] for path in gone}
         segments = self._edited(_Edit(bury=list(buried.values())))
-        forbidden = {path for path, place in buried.items() if self._is_forbidden(path, place)}
-        holding = [index for index, live in enumerate(segments) if not forbidden.isdisjoint(live.segment.paths)]
+        forbidden = {path for path in buried if os.path.lexists(self._root / path)}
+        secrets = secret_contents(self._root, self._rules) if len(forbidden) < len(buried) else set()
+        holding = [
+            index
+            for index, live in enumerate(segments)
+            if not forbidden.isdisjoint(live.segment.paths) or holds_dead(live, secrets)
+        ]
         self._publish(self._joined(segments, holding) if holding else segments, purge=bool(holding))
 
-    def _is_forbidden(self, path: str, place: Place) -> bool:
-        return os.path.lexists(self._root / path) or became_secret(self._root, path, place.content_hash, self._rules)
+    def _purge_secrets(self) -> None:
+        """What was deleted long ago may lie under a secret name now; nobody must find it even in the files."""
+        segments = self._store.generation.segments
+        secrets = secret_contents(self._root, self._rules) if any(live.dead for live in segments) else set()
+        holding = [index for index, live in enumerate(segments) if holds_dead(live, secrets)]
+        if holding:
+            self._publish(self._joined(segments, holding), purge=True)
 
     def _index(self, batch: Sequence[Suspect], tally: Tally, tokenised: Tokenised | None = None) -> None:
         edit = _Edit()
@@ -320,3 +332,8 @@ class IndexWriter:
             skipped=dict(tally.skipped),
             seconds=seconds,
         )
+
+
+def holds_dead(live: LiveSegment, contents: AbstractSet[bytes]) -> bool:
+    """Whether a dead document of the segment has one of these contents."""
+    return bool(contents) and any(live.segment.content_hash(document) in contents for document in live.dead)

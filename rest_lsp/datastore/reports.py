@@ -56,6 +56,8 @@ class DatastoreStatus:
     disk_bytes       of the folder
     age_s            since the last change was committed; None when nothing ever was
     segment_tokens   of each segment, oldest first: [living, dead]
+    watcher          how changes are found now, by whatever process: "events", "comparing" only, or "none"
+    compared_s       since the last full comparison of a watcher; None when there never was one
     tiers            shared stores that are drafted from besides: [name, tokens]
     """
 
@@ -74,6 +76,8 @@ class DatastoreStatus:
     age_s: float | None = None
     segment_tokens: tuple[tuple[int, int], ...] = ()
     tiers: tuple[tuple[str, int], ...] = ()
+    watcher: str = "none"
+    compared_s: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

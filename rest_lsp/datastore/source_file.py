@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rest_lsp.datastore.format import HASH_BYTES
-from rest_lsp.datastore.rules import IndexRules, content_verdict
+from rest_lsp.datastore.rules import VENDORED_DIRECTORIES, IndexRules, content_verdict, is_secret
 from rest_lsp.datastore.secrets import SECRETS_VERSION, without_secrets
 
 READ_TRIES = 3
@@ -73,16 +73,15 @@ def read_content(root: Path, path: str, rules: IndexRules) -> Content | Unreadab
     return Unreadable("changing")
 
 
-def became_secret(root: Path, path: str, content_hash: bytes, rules: IndexRules) -> bool:
-    """Whether the content that was at `path` now lies beside it under a name that says secret, such as `.env`."""
-    folder = Path(path).parent
-    try:
-        names = [entry.name for entry in os.scandir(root / folder)]
-    except OSError:
-        return False
-    beside = ((folder / name).as_posix() for name in names)
-    secret = (read_content(root, other, rules) for other in beside if rules.path_verdict(other) == "secret")
-    return any(isinstance(content, Content) and content.content_hash == content_hash for content in secret)
+def secret_contents(root: Path, rules: IndexRules) -> set[bytes]:
+    """Hashes of what lies anywhere in the workspace under a name that says secret, such as `.env`, ignored or not."""
+    found = set()
+    for folder, names, files in os.walk(root):
+        names[:] = [name for name in names if name not in VENDORED_DIRECTORIES]
+        for name in filter(is_secret, files):
+            content = read_content(root, Path(folder, name).relative_to(root).as_posix(), rules)
+            found |= {content.content_hash} if isinstance(content, Content) else set()
+    return found
 
 
 def indexable_text(data: bytes) -> str | Unreadable:

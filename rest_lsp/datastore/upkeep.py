@@ -17,6 +17,7 @@ from rest_lsp.datastore.catalogue import Catalogue
 from rest_lsp.datastore.debounce import Debounce
 from rest_lsp.datastore.encoders import Encoders
 from rest_lsp.datastore.generation import open_newest
+from rest_lsp.datastore.health import WatcherHealth, note_health
 from rest_lsp.datastore.index_writer import IndexWriter
 from rest_lsp.datastore.libraries import Libraries
 from rest_lsp.datastore.manifest import list_generations
@@ -241,7 +242,10 @@ class Upkeep:
         is_complete = self._watcher is not None and self._watcher.is_complete()
         self._tell_completeness(is_complete)
         self._keep_libraries(self._writer)
-        self._plan_comparison(self._setup.reconcile_s if is_complete else min(max(POLL_S, 10 * spent), LONGEST_POLL_S))
+        period_s = self._setup.reconcile_s if is_complete else min(max(POLL_S, 10 * spent), LONGEST_POLL_S)
+        if self._store.access is Access.WRITER:
+            note_health(self._setup.directory, WatcherHealth(is_complete, time.time(), period_s))
+        self._plan_comparison(period_s)
 
     def _keep_libraries(self, writer: IndexWriter) -> None:
         """After the workspace itself; a saved file need not wait for them either."""

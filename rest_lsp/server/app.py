@@ -30,7 +30,7 @@ from rest_lsp.server.commands import Commands
 from rest_lsp.server.configuration import Configuration
 from rest_lsp.server.conversion import end_of_edit, request_at
 from rest_lsp.server.diagnosis import Diagnosis
-from rest_lsp.server.dialect import DID_PARTIALLY_ACCEPT, DID_SHOW, SuggestionReports
+from rest_lsp.server.dialect import DID_FOCUS, DID_PARTIALLY_ACCEPT, DID_SHOW, SuggestionReports
 from rest_lsp.server.documents import Document, Removed
 from rest_lsp.server.feedback import Messages
 from rest_lsp.server.frames import BrokenFrame
@@ -122,6 +122,7 @@ class RestLanguageServer(LanguageServer):
             types.WORKSPACE_DID_CHANGE_CONFIGURATION: self._did_change_configuration,
             types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: self._did_change_folders,
             STATUS_REQUEST: lambda _: self._status.full(),
+            DID_FOCUS: lambda _: self._keeper.compare_index(),
             DID_SHOW: reports.shown,
             DID_PARTIALLY_ACCEPT: reports.partially_accepted,
         }

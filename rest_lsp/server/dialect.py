@@ -1,4 +1,4 @@
-"""Copilot's notifications about suggestions, which some editors send and LSP does not know."""
+"""Notifications that LSP does not know: Copilot's about suggestions, and ours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from rest_lsp.server.history import History
 
 DID_SHOW = "textDocument/didShowCompletion"
 DID_PARTIALLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
+DID_FOCUS = "rest/didFocus"
+"""The editor's window has the focus again."""
+
 ACCEPTED_COMMAND = "rest.accepted"
 
 

@@ -79,6 +79,11 @@ class SessionKeeper:
         self._start(self._refresh(self.session.datastore, then_watch=False))
         return True
 
+    def compare_index(self) -> None:
+        """The editor has the focus again: what happened on disk meanwhile may have been missed."""
+        if self.session is not None and self.session.datastore is not None:
+            self.session.datastore.compare_soon()
+
     def close(self) -> None:
         """Cancel everything and close the session in the engine's thread, which then ends.  Returns at once."""
         self.session = None

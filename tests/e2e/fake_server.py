@@ -62,6 +62,7 @@ class Counts:
     cancelled: int = 0
     others: int = 0
     refreshed: int = 0
+    compared: int = 0
     watching: bool = False
     last_path: str | None = None
     last_language: str | None = None
@@ -169,6 +170,9 @@ class FakeDatastore:
 
     def watch(self) -> None:
         self._counts.watching = True
+
+    def compare_soon(self) -> None:
+        self._counts.compared += 1
 
     def set_buffer(self, path: str, ids: Sequence[int]) -> None:
         self._counts.buffers[path] = len(ids)

@@ -218,6 +218,8 @@ def test_commands() -> None:
         assert stats["tokens_per_forward"] == 2.0
         assert run(client, "rest.reindex") == {"started": True}
         client.poll_status(lambda status: status["datastore"]["refreshed"] == 2)
+        client.notify("rest/didFocus", {})
+        client.poll_status(lambda status: status["datastore"]["compared"] == 1)
         info = run(client, "rest.debugInfo")
         assert info["client"] == "test"
         assert "word" not in str(info["log"])

@@ -14,7 +14,7 @@ from rest_lsp.datastore.occurrence import Occurrence
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.snapshot import Snapshot
 from tests.faults_datastore import Rig, asking, check_oracle, documents_of
-from tests.files_datastore import FINGERPRINT, git
+from tests.files_datastore import FINGERPRINT, git, wait_until
 
 CANARY = "zq9 tweet canary_7f3a zq9"
 LINE = f"token = '{CANARY}'\n"
@@ -67,6 +67,28 @@ def test_fault_22_a_secret_file_that_comes_by_renaming_or_in_a_buffer(rig: Rig) 
     for path in (".env", str(rig.root / ".env"), "deploy/credentials.json", "id_rsa"):
         datastore.set_buffer(path, rig.tokenizer.encode(LINE))
         assert not datastore.occurrences(rig.tokenizer.encode(CANARY), depth=1, min_length=8)
+    assert not is_anywhere(rig, datastore)
+
+
+@pytest.mark.parametrize("name", ["deploy/conf/.env", "deploy/id_rsa"])
+def test_fault_22_a_file_that_moves_to_a_secret_name_elsewhere(rig: Rig, name: str) -> None:
+    rig.write({"a.py": "alpha = 1\n", "src/notes.py": LINE, "deploy/conf/x.py": "x = 1\n", ".gitignore": ".env\n"})
+    git(rig.root, "init", "-q")
+    datastore = rig.watching()
+    assert is_anywhere(rig, datastore)
+    (rig.root / "src/notes.py").rename(rig.root / name)
+    wait_until(lambda: not is_anywhere(rig, datastore), "nothing of it is left", 60)
+
+
+def test_fault_22_what_was_deleted_before_it_became_a_secret(rig: Rig) -> None:
+    rig.write({"a.py": "alpha = 1\n", "notes.py": LINE})
+    datastore = rig.open()
+    datastore.refresh()
+    (rig.root / "notes.py").unlink()
+    datastore.refresh()
+    assert in_segments(datastore, rig.tokenizer.encode(CANARY)), "it is kept in case it comes back"
+    rig.write({"conf/.env": LINE})
+    datastore.refresh()
     assert not is_anywhere(rig, datastore)
 
 

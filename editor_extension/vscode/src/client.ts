@@ -11,7 +11,7 @@ import {
 } from "vscode-languageclient/node";
 import { DOCUMENTS } from "./documents";
 import { describeExit, LaunchError, type ServerProcess } from "./logic/launch";
-import { messageOf, type ServerStatus, STATUS_NOTIFICATION, STATUS_REQUEST } from "./logic/protocol";
+import { FOCUS_NOTIFICATION, messageOf, type ServerStatus, STATUS_NOTIFICATION, STATUS_REQUEST } from "./logic/protocol";
 import type { KeystrokeTiming } from "./logic/timing";
 import { within } from "./logic/waiting";
 
@@ -32,6 +32,8 @@ export interface Connection {
   /** The result of a command of the server; rejects when it fails. */
   run<T>(command: string, ...args: readonly unknown[]): Promise<T>;
   configure(settings: object): Promise<void>;
+  /** The window has the focus again, so files may have changed. */
+  focus(): Promise<void>;
   status(): Promise<ServerStatus>;
   stop(): Promise<void>;
 }
@@ -61,6 +63,7 @@ export async function connect(server: ServerProcess, wishes: Wishes): Promise<Co
   return {
     run: (command, ...args) => client.sendRequest("workspace/executeCommand", { command, arguments: args }),
     configure: (settings) => client.sendNotification("workspace/didChangeConfiguration", { settings }),
+    focus: () => client.sendNotification(FOCUS_NOTIFICATION),
     status: () => client.sendRequest(STATUS_REQUEST),
     stop: async () => {
       // A client whose server has gone already cannot be stopped, and need not be.

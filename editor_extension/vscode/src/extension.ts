@@ -8,7 +8,7 @@ import { reindex } from "./commands/reindex";
 import { copyDebugInfo, Reports, runDoctor, showStatistics } from "./commands/reports";
 import { snooze, toggle, toggleLanguage, trigger } from "./commands/switches";
 import { serverSettings, switches } from "./configuration";
-import { followSettings, followSwitches, followTrust, startWhenNeeded, suggestWhenLoaded } from "./following";
+import { followFocus, followSettings, followSwitches, followTrust, startWhenNeeded, suggestWhenLoaded } from "./following";
 import { KeystrokeTiming } from "./logic/timing";
 import { showMenu } from "./menu";
 import { reporting } from "./messages";
@@ -48,6 +48,7 @@ export function activate(context: ExtensionContext): void {
     followSettings(context, server, show),
     followSwitches(server),
     followTrust(server),
+    followFocus(server),
     suggestWhenLoaded(server),
     ...registered({
       menu: () => showMenu(server),

@@ -19,6 +19,15 @@ export function startWhenNeeded(server: Server): Disposable {
   return Disposable.from(workspace.onDidOpenTextDocument(start), workspace.onDidChangeWorkspaceFolders(start));
 }
 
+/** Other programs change files while the window is in the background; the server looks again when it is back. */
+export function followFocus(server: Server): Disposable {
+  return window.onDidChangeWindowState(async ({ focused }) => {
+    if (focused) {
+      await server.focus();
+    }
+  });
+}
+
 /** Nothing needs a restart but another program; `show` is called when a setting may change what the status item says. */
 export function followSettings(context: ExtensionContext, server: Server, show: () => void): Disposable {
   return workspace.onDidChangeConfiguration(async (event) => {

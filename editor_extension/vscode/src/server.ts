@@ -66,6 +66,10 @@ export class Server implements Disposable {
     await this.connection?.configure(settings);
   }
 
+  async focus(): Promise<void> {
+    await this.connection?.focus();
+  }
+
   dispose(): void {
     this.changed.dispose();
   }

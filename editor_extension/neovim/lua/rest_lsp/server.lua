@@ -194,6 +194,15 @@ end
 
 --- Make the server known to Neovim, which starts it with the first fitting file.
 function M.register()
+  -- Other programs change files while Neovim is in the background; the server looks again when it is back.
+  vim.api.nvim_create_autocmd('FocusGained', {
+    group = vim.api.nvim_create_augroup('rest_lsp:focus', { clear = true }),
+    callback = function()
+      for _, client in ipairs(vim.lsp.get_clients({ name = M.NAME })) do
+        client:notify('rest/didFocus', {})
+      end
+    end,
+  })
   local status = require('rest_lsp.status')
   vim.lsp.config(M.NAME, {
     cmd = connect,

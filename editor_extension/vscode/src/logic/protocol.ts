@@ -1,6 +1,7 @@
 // What the server says and is asked, as plain data.  Every field that an older server may leave out is optional.
 
 export const STATUS_NOTIFICATION = "rest/didChangeStatus";
+export const FOCUS_NOTIFICATION = "rest/didFocus";
 export const STATUS_REQUEST = "rest/status";
 
 export type ServerState = "loading" | "indexing" | "ready" | "busy" | "paused" | "error";
