@@ -12,6 +12,7 @@ from pathlib import Path
 from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.service import CompletionService
+from rest_lsp.completion.trace import Tracing
 from rest_lsp.config import CompletionOptions, Settings
 from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
 from rest_lsp.drafting.measured_budget import MeasuredBudget
@@ -96,9 +97,15 @@ def build_service(
     drafting: Drafting,
     stats: StatsLog | None = None,
     recent: RecentCompletions | None = None,
+    *,
+    traced: bool = False,
 ) -> CompletionService:
-    """A service on a loaded model; several may share one, taking turns.  It adds what it completes to `recent`."""
+    """A service on a loaded model; several may share one, taking turns.  It adds what it completes to `recent`.
+
+    Results that are `traced` carry their passes, with the text of tokens only where `history.with_code` says so.
+    """
     options = fitted(settings, model.engine)
+    text_of = (lambda token: model.tokenizer.decode([token])) if settings.history.with_code else None
     return CompletionService(
         model.engine,
         model.tokenizer,
@@ -109,6 +116,7 @@ def build_service(
         line_of=drafting.line_of,
         stats=stats or StatsLog(),
         recent=recent,
+        tracing=Tracing(drafting.places, text_of) if traced else None,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 from rest_lsp.completion.prompt import Prompt
+from rest_lsp.completion.provenance import LineOf
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.config import DraftingOptions
 from rest_lsp.datastore.libraries import PACKAGES, STANDARD
@@ -110,8 +112,15 @@ class Drafting:
 
     def line_of(self, origin: Origin) -> int | None:
         """The zero-based line of a draft's origin, None when that text has gone."""
+        return self._line_in(self._document, origin)
+
+    def places(self) -> LineOf:
+        """`line_of` for the drafts of the last request, which can still be asked when there have been others."""
+        return partial(self._line_in, self._document)
+
+    def _line_in(self, document: DocumentSource | None, origin: Origin) -> int | None:
         if origin.generation == LIVE:
-            return self._document.line_of(origin, self._tokenizer.count_newlines) if self._document else None
+            return document.line_of(origin, self._tokenizer.count_newlines) if document else None
         return self._datastore.line_of(origin, self._tokenizer.count_newlines) if self._datastore else None
 
     def _completions(

@@ -20,8 +20,10 @@ from rest_lsp.assembly_experience import keep_experience, kept_experience
 from rest_lsp.completion.service import CompletionService
 from rest_lsp.config import Settings
 from rest_lsp.datastore.datastore import Datastore
+from rest_lsp.drafting.cost_model import StepCost
 from rest_lsp.drafting.deleted import DeletedText
 from rest_lsp.drafting.document_encoder import DocumentEncoder
+from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.folders import Folders
 from rest_lsp.models.progress import Progress, silent
 from rest_lsp.stats import StatsLog
@@ -56,6 +58,7 @@ class Session:
         self.datastore: Folders | None = None
         self._settings = settings
         self._keep: Callable[[], None] = lambda: None
+        self._step_cost: StepCost | None = None
         try:
             self._set_folders(settings, roots)
             self._build(settings, next(iter(roots), None), progress)
@@ -82,7 +85,8 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """Plain data about what runs, for people."""
-        return {**asdict(self.model.engine.info), "reasons": self.model.reasons}
+        cost = self._step_cost.measured if self._step_cost else None
+        return {**asdict(self.model.engine.info), "reasons": self.model.reasons, "step_cost": cost}
 
     def close(self) -> None:
         self._keep()
@@ -105,9 +109,11 @@ class Session:
         self._keep()
         model = self.model.engine.info.model
         budget = choose_budget(settings, self.model.engine, progress)
+        self._step_cost = budget.measured if isinstance(budget, MeasuredBudget) else None
         experience = kept_experience(settings, workspace, model)
         drafting = Drafting(settings.drafting, self.model.tokenizer, self.datastore, budget, experience)
-        self.service = build_service(settings, self.model, drafting, self.stats, drafting.recent)
+        traced = settings.history.enabled
+        self.service = build_service(settings, self.model, drafting, self.stats, drafting.recent, traced=traced)
         self.tokenizer, self.deleted = drafting.encoder, drafting.deleted
         self._keep = partial(keep_experience, experience, settings, workspace, model)
 

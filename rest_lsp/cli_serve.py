@@ -10,7 +10,7 @@ from rest_lsp.cli_options import Overrides, takes_options
 from rest_lsp.config_sources import Loaded, load_settings
 
 
-@takes_options("model", "device", "completion", "drafting", "datastore", "server")
+@takes_options("model", "device", "completion", "drafting", "datastore", "server", "history")
 def serve(*, overrides: Overrides) -> None:
     """Run the language server on standard input and output.
 

@@ -165,6 +165,26 @@ class ServerOptions(Section):
     )
 
 
+class HistoryOptions(Section):
+    """What is written down about completions for `rest-lsp dashboard`; it stays on this machine."""
+
+    enabled: bool = Field(
+        default=True, description="Keep a record of completions: times, counts, and the files that drafts came from."
+    )
+    max_mb: int = Field(
+        default=128,
+        ge=4,
+        le=4096,
+        description="Size limit of the record, which all workspaces share; the oldest completions give way.",
+        json_schema_extra={**_PERSONAL},
+    )
+    with_code: bool = Field(
+        default=False,
+        description="Also keep the text of drafted tokens, so that the dashboard shows trees with their code.",
+        json_schema_extra={**_PERSONAL},
+    )
+
+
 class Settings(Section):
     """All options of one workspace."""
 
@@ -174,11 +194,17 @@ class Settings(Section):
     drafting: DraftingOptions = Field(default_factory=DraftingOptions)
     datastore: DatastoreOptions = Field(default_factory=DatastoreOptions)
     server: ServerOptions = Field(default_factory=ServerOptions)
+    history: HistoryOptions = Field(default_factory=HistoryOptions)
 
     @property
     def datastores_dir(self) -> Path:
         """The folder that holds one index per workspace."""
         return self.datastore.directory or self.model.cache_dir / "datastores"
+
+    @property
+    def history_file(self) -> Path:
+        """The record of completions, one for all workspaces."""
+        return self.model.cache_dir / "history" / "history.sqlite"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How much memory the machine has left."""
+"""How much memory the machine has left, and how much this process holds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 _MEMINFO = Path("/proc/meminfo")
+_STATM = Path("/proc/self/statm")
 
 
 def available_memory() -> int | None:
@@ -18,4 +19,12 @@ def available_memory() -> int | None:
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, AttributeError, OSError):
+        return None
+
+
+def resident_memory() -> int | None:
+    """Bytes of this process that are in memory, mapped files included; None where the system does not say."""
+    try:
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
         return None

@@ -13,6 +13,7 @@ from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import Snapshot, take_snapshot
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.drafting.tree import EMPTY_TREE, DraftTree
 from rest_lsp.healing import Healing
 from rest_lsp.syntax.place import ParsedDocuments
 from rest_lsp.tokenizer import Tokenizer
@@ -63,6 +64,10 @@ class ScriptedStep:
     drafted: int = 2
     draft_ms: float = 1.0
     verify_ms: float = 2.0
+    accept_ms: float = 0.5
+    tree: DraftTree = EMPTY_TREE
+    path: Sequence[int] = ()
+    n_rows: int = 3
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ LAYERS = (
     (
         "config",
         "stats",
+        "history",
         "waiting",
         "compiling",
         "tokenizer",

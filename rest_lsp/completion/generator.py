@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.drafting.tree import DraftTree
 from rest_lsp.healing import Healing
 
 if TYPE_CHECKING:
@@ -26,11 +27,19 @@ class Step(Protocol):
     @property
     def log_probs(self) -> Sequence[float]: ...
     @property
+    def tree(self) -> DraftTree: ...
+    @property
+    def path(self) -> Sequence[int]: ...
+    @property
+    def n_rows(self) -> int: ...
+    @property
     def drafted(self) -> int: ...
     @property
     def draft_ms(self) -> float: ...
     @property
     def verify_ms(self) -> float: ...
+    @property
+    def accept_ms(self) -> float: ...
 
 
 class Prefill(Protocol):

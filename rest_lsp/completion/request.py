@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rest_lsp.stats import Span
+
+if TYPE_CHECKING:
+    from rest_lsp.completion.trace import Trace
 
 
 class Trigger(Enum):
@@ -86,6 +89,7 @@ class CompletionResult:
     accepted_by   decoded tokens that came from drafts, by draft source
     reused        tokens of the prompt that the KV cache still knew
     spans         milliseconds by step: snapshot, build_prompt, prefill, draft, verify, postprocess
+    trace         every pass with its tree, where the service was told to keep them
     """
 
     text: str
@@ -101,6 +105,7 @@ class CompletionResult:
     prompt_tokens: int = 0
     reused: int = 0
     spans: Mapping[Span, float] = field(default_factory=dict)
+    trace: Trace | None = field(default=None, repr=False, compare=False)
 
     @property
     def tokens(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, StopReason, Trigger
 
@@ -73,7 +73,8 @@ class ReuseCache:
             after=text[result.end : result.end + FAR_AFTER],
             starts_document=result.start <= FAR_BEFORE,
             ends_document=result.end + FAR_AFTER >= len(text),
-            result=result,
+            # Passes and their trees are looked at once, and would be kept here for as long as the suggestion.
+            result=replace(result, trace=None),
             tag=tag,
         )
         self._suggestions = [added, *(kept for kept in self._suggestions if not _same_place(kept, added))][: self._kept]

@@ -19,6 +19,7 @@ from rest_lsp.completion.provenance import AcceptedToken, LineOf, surviving, use
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
 from rest_lsp.completion.snapshot import Snapshot, take_snapshot
 from rest_lsp.completion.stop import StopRules
+from rest_lsp.completion.trace import Trace, TracedPass, Tracing
 from rest_lsp.config import CompletionOptions
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter
@@ -45,7 +46,10 @@ DrafterFactory = Callable[[CompletionRequest, Prompt], Drafter]
 
 
 class CompletionService:
-    """Answers one request at a time, from one thread.  Every request is measured in `stats`, whatever happened."""
+    """Answers one request at a time, from one thread.  Every request is measured in `stats`, whatever happened.
+
+    With `tracing` results carry every pass with its tree.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class CompletionService:
         line_of: LineOf,
         stats: StatsLog,
         recent: RecentCompletions | None = None,
+        tracing: Tracing | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
@@ -69,6 +74,7 @@ class CompletionService:
         self._line_of = line_of
         self._stats = stats
         self._recent = recent
+        self._tracing = tracing
         self._clock = clock
         self._documents = ParsedDocuments()
         self._prompts = PromptBuilder(
@@ -83,6 +89,7 @@ class CompletionService:
         budget_s = self._budget_s(request.trigger)
         deadline = self._clock() + budget_s
         run = _Run(request, self._sampling, deadline=deadline, decoding_s=DECODING_SHARE * budget_s)
+        run.passes = [] if self._tracing else None
         try:
             return self._measured(run, cancel)
         except Cancelled:
@@ -154,7 +161,10 @@ class CompletionService:
             insertion = postprocess(rules.text, snapshot)
         if self._recent is not None and insertion.text:
             self._recent.add(request.path, snapshot.before, insertion.text.replace("\r\n", "\n"))
-        return run.result(snapshot, prompt, rules, insertion, self._line_of)
+        result = run.result(snapshot, prompt, rules, insertion, self._line_of)
+        if self._tracing is None or run.passes is None:
+            return result
+        return replace(result, trace=Trace(tuple(run.passes), self._tracing.places(), self._tracing.text_of))
 
     def _stop_rules(self, snapshot: Snapshot, prompt: Prompt) -> StopRules:
         options = self._options
@@ -199,6 +209,7 @@ class _Run:
     origins: list[Origin | None] = field(default_factory=list)
     accepted_by: Counter[str] = field(default_factory=Counter)
     prefill: Prefill | None = None
+    passes: list[TracedPass] | None = None
 
     def take_prefill(self, prefill: Prefill) -> None:
         self.prefill = prefill
@@ -218,6 +229,8 @@ class _Run:
             if rules.feed(token) is not None:
                 break
         self.stats.forward(step.drafted, n_accepted, n_taken)
+        if self.passes is not None:
+            self.passes.append(TracedPass(step, n_taken))
 
     def without_text(self, outcome: Outcome) -> CompletionResult:
         return CompletionResult("", self.request.offset, self.request.offset, outcome, spans=dict(self.stats.spans))

@@ -18,6 +18,7 @@ class MeasuredBudget:
     def __init__(self, cost: StepCost, *, max_nodes: int) -> None:
         self._max_nodes = min(max_nodes, cost.max_tokens - 1)
         self._cost = RunningCost(cost)
+        self.measured = cost
         self._least: dict[int, float] = {}
         self._observed = 0
 

@@ -32,17 +32,25 @@ class Step:
     origins  for each token where its draft was read, None for the model's own pick
     sources  for each token which source drafted it, None for the model's own pick
     log_probs  for each token the natural logarithm of its probability, see `sampling.log_probability`
-    drafted  nodes of the tree that was verified
+    tree     what was verified; `path` are its accepted nodes, and `n_rows` all tokens that went through the model
     draft_ms, verify_ms  making the draft and learning from it; the pass with its picks
+    accept_ms  the part of `verify_ms` that picking and keeping took; where a pass runs beside us, also waiting for it
     """
 
     tokens: list[int]
     origins: list[Origin | None]
     sources: list[str | None]
     log_probs: list[float]
-    drafted: int
+    tree: DraftTree
+    path: list[int]
+    n_rows: int
     draft_ms: float
     verify_ms: float
+    accept_ms: float
+
+    @property
+    def drafted(self) -> int:
+        return len(self.tree)
 
 
 @dataclass(frozen=True)
@@ -79,16 +87,28 @@ def decode(
         drafted = time.perf_counter()
         n_rows = verifier.n_lead + 1 + len(tree)
         logits = verifier.verify(root, tree)
+        computed = time.perf_counter()
         walk = accept(tree, logits, position, end, pick, healing)
         verifier.keep(walk.path)
         verified = time.perf_counter()
-        verify_ms = 1e3 * (verified - drafted)
+        verify_ms, accept_ms = 1e3 * (verified - drafted), 1e3 * (verified - computed)
         at_path = partial(_likeliest, logits, walk.path)
         drafter.observe(tree, Verdict(walk.path, walk.tokens, n_rows, verify_ms, at_path))
         observed = time.perf_counter()
         root, position, healing = walk.tokens[-1], position + len(walk.tokens), walk.healing
         written.extend(walk.tokens)
-        yield _step(tree, walk, 1e3 * (drafted - start + observed - verified), verify_ms)
+        yield Step(
+            tokens=walk.tokens,
+            origins=[*(tree.origin(node) for node in walk.path), None],
+            sources=[*(tree.sources[node] for node in walk.path), None],
+            log_probs=walk.log_probs,
+            tree=tree,
+            path=walk.path,
+            n_rows=n_rows,
+            draft_ms=1e3 * (drafted - start + observed - verified),
+            verify_ms=verify_ms,
+            accept_ms=accept_ms,
+        )
 
 
 def accept(tree: DraftTree, logits: Tensor, position: int, end: int, pick: Pick, healing: Healing | None) -> Walk:
@@ -116,17 +136,3 @@ def _likeliest(logits: Tensor, path: Sequence[int], n: int) -> list[list[int]]:
     """The `n` likeliest tokens, the likeliest first, at the root and at each node of `path`."""
     rows = [logits[0], *(logits[node + 1] for node in path)]
     return [likeliest(row, n) for row in rows]
-
-
-def _step(tree: DraftTree, walk: Walk, draft_ms: float, verify_ms: float) -> Step:
-    origins = [tree.origin(node) for node in walk.path]
-    sources = [tree.sources[node] for node in walk.path]
-    return Step(
-        walk.tokens,
-        [*origins, None],
-        [*sources, None],
-        walk.log_probs,
-        len(tree),
-        draft_ms=draft_ms,
-        verify_ms=verify_ms,
-    )

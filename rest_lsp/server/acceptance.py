@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -39,7 +40,13 @@ class _Suggestion:
 class Acceptance:
     """Counts since the start, and the last suggestions, by id.  Belongs to the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        on_shown: Callable[[int], None] = lambda _: None,
+        on_taken: Callable[[str, Taking, int], None] = lambda *_: None,
+    ) -> None:
+        """Whoever listens is told each count by which something changes: 1, or -1 when it was taken for something."""
+        self._on_shown, self._on_taken = on_shown, on_taken
         self._counts: Counter[str] = Counter()
         self._characters = 0
         self._numbers = itertools.count(1)
@@ -80,14 +87,14 @@ class Acceptance:
             return False
         if suggestion.inferred:
             seen = suggestion.inferred.popleft()
-            self._count(seen, -1)
+            self._count(suggestion_id, seen, -1)
             self._counts["inferred"] -= 1
-            self._count(Taking(kind, seen.characters))
+            self._count(suggestion_id, Taking(kind, seen.characters))
         else:
             if characters is None:
                 characters = suggestion.missing if kind == "whole" else 0
             taking = Taking(kind, min(max(0, characters), suggestion.missing))
-            self._count(taking)
+            self._count(suggestion_id, taking)
             suggestion.reported.append(taking)
         return True
 
@@ -98,11 +105,11 @@ class Acceptance:
             return
         if suggestion.reported:
             known = suggestion.reported.popleft()
-            self._count(known, -1)
-            self._count(Taking(known.kind, characters))
+            self._count(suggestion_id, known, -1)
+            self._count(suggestion_id, Taking(known.kind, characters))
         else:
             taking = Taking(kind, characters)
-            self._count(taking)
+            self._count(suggestion_id, taking)
             self._counts["inferred"] += 1
             suggestion.inferred.append(taking)
 
@@ -120,17 +127,21 @@ class Acceptance:
             "characters_typed_through": self._counts["typed_through"],
         }
 
-    def _count(self, taking: Taking, sign: int = 1) -> None:
+    def _count(self, suggestion_id: str, taking: Taking, sign: int = 1) -> None:
         self._counts[taking.kind] += sign
         self._characters += sign * taking.characters
+        self._on_taken(suggestion_id, taking, sign)
 
     def _count_shown(self, suggestion: _Suggestion) -> None:
         if not suggestion.is_shown:
             suggestion.is_shown = True
             self._counts["shown"] += 1
+            self._on_shown(1)
 
     def _forget_unreported(self) -> None:
         """Until the first report every suggestion was taken for shown."""
         for suggestion in self._known.values():
-            self._counts["shown"] -= suggestion.is_shown
+            if suggestion.is_shown:
+                self._counts["shown"] -= 1
+                self._on_shown(-1)
             suggestion.is_shown = False

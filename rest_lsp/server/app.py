@@ -42,6 +42,7 @@ from rest_lsp.server.model_choice import ModelChoice
 from rest_lsp.server.offers import Offers
 from rest_lsp.server.prewarm import Prewarmer, opening_place
 from rest_lsp.server.protocol import LifecycleProtocol, Phase
+from rest_lsp.server.recorder import Recorder
 from rest_lsp.server.session import SessionKeeper
 from rest_lsp.server.status import STATUS_REQUEST, StatusBoard
 from rest_lsp.server.worker import Worker
@@ -68,8 +69,9 @@ class RestLanguageServer(LanguageServer):
         client = ClientMessages(self.protocol)
         self._messages = Messages(client)
         self._status = StatusBoard(client, self._messages)
-        self._history = History()
-        self._acceptance = Acceptance()
+        self._recorder = Recorder(lambda: self._keeper.session)
+        self._history = History(self._recorder)
+        self._acceptance = Acceptance(self._recorder.shown, self._recorder.taken)
         self._engine = Worker("rest-lsp-engine", on_busy=self._status.busy)
         files = Worker("rest-lsp-files")
         self._keeper = SessionKeeper(
@@ -106,6 +108,7 @@ class RestLanguageServer(LanguageServer):
         self._buffers.stop()
         self._fetcher.stop()
         self._keeper.close()
+        self._recorder.close(timeout_s)
         return self._engine.join(timeout_s)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
@@ -239,6 +242,7 @@ class RestLanguageServer(LanguageServer):
     def _configure(self) -> None:
         loaded = self._configuration.loaded
         set_level(loaded.settings.server.log_level)
+        self._recorder.configure(loaded.settings, self._configuration.root)
         for problem in loaded.problems:
             log.warning("%s", problem)
             self._messages.show_once(problem, types.MessageType.Warning)
@@ -248,6 +252,7 @@ class RestLanguageServer(LanguageServer):
         self._offers.forget()
         self._buffers.attach(session, self._configuration.root, settings.datastore.max_file_bytes)
         self._prewarmer.resume()
+        self._recorder.sample()
 
     def _orphaned(self, reason: str) -> None:
         log.warning("%s", reason)

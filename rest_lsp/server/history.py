@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from rest_lsp.completion.request import CompletionResult, Outcome, SourceUse
+from rest_lsp.server.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,9 @@ class Record:
 class History:
     """Counts since the start, and the last requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        """`recorder` writes down what is recorded here, and outlives it."""
+        self._recorder = recorder
         self._outcomes: Counter[str] = Counter()
         self._records: deque[Record] = deque(maxlen=_KEPT)
         self._shown: Record | None = None
@@ -64,12 +67,15 @@ class History:
         suggestion: str | None = None,
         from_cache: bool = False,
         root: Path | None = None,
+        path: str = "",
     ) -> None:
         """Count one request; of the result only numbers and the places it was drafted from are kept."""
         self._outcomes[outcome.value] += 1
         record = Record(outcome, wait_ms, _cost(result) if result is not None else None, suggestion, from_cache, root)
         self._n_from_cache += from_cache
         self._records.append(record)
+        if self._recorder is not None:
+            self._recorder.request(outcome, wait_ms, result, suggestion=suggestion, from_cache=from_cache, path=path)
         if outcome is Outcome.RETURNED:
             self._shown = record
         if from_cache:

@@ -23,6 +23,7 @@ from rest_lsp.datastore.rules import is_secret
 from rest_lsp.errors import Cancelled
 from rest_lsp.server.answers import Answers, Attempt
 from rest_lsp.server.backend import CompletionService
+from rest_lsp.server.buffers import document_name
 from rest_lsp.server.conversion import asks_for_other_version, request_of
 from rest_lsp.server.documents import Document, EditorWorkspace, file_path
 from rest_lsp.server.history import History
@@ -117,6 +118,7 @@ class InlineCompletion:
             suggestion=attempt.suggestion,
             from_cache=from_cache,
             root=attempt.workspace.root,
+            path=document_name(attempt.uri, attempt.workspace.root),
         )
 
     async def _complete_unopened(self, attempt: Attempt) -> Answer:

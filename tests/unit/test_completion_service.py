@@ -20,6 +20,7 @@ from rest_lsp.completion.request import (
     Trigger,
 )
 from rest_lsp.completion.service import MAX_CHARACTERS, CompletionService
+from rest_lsp.completion.trace import Tracing
 from rest_lsp.config import CompletionOptions
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter, NoDrafter
@@ -65,6 +66,7 @@ class Bench:
     stats: StatsLog = field(default_factory=StatsLog)
     recent: RecentCompletions = field(default_factory=RecentCompletions)
     drafted_for: list[tuple[CompletionRequest, Prompt]] = field(default_factory=list)
+    tracing: Tracing | None = None
 
     def __post_init__(self) -> None:
         tokenizer = small_tokenizer()
@@ -78,6 +80,7 @@ class Bench:
             line_of=lambda origin: origin.offset // 10,
             stats=self.stats,
             recent=self.recent,
+            tracing=self.tracing,
             clock=self.clock,
         )
 
@@ -377,3 +380,15 @@ def test_alternatives_that_are_superseded_are_given_up() -> None:
     bench = Bench(SeededEngine("", answers=("a", "b"), before_step=lambda _: cancel.cancel()))
     with pytest.raises(Cancelled):
         bench.service.alternatives(at_cursor("x = █\n"), ["a"], cancel)
+
+
+def test_a_traced_service_hands_out_each_pass_as_the_engine_made_it() -> None:
+    engine = ScriptedEngine("a, b", group=2)
+    plain = Bench(engine).complete("x = f(█)\n")
+    assert plain.trace is None
+    bench = Bench(engine, tracing=Tracing(lambda: lambda origin: origin.offset, None))
+    traced = bench.complete("x = f(█)\n")
+    assert (traced.text, traced.token_ids) == (plain.text, plain.token_ids)
+    assert traced.trace is not None
+    assert sum(each.n_taken for each in traced.trace.passes) == traced.tokens
+    assert len(traced.trace.passes) == traced.forwards

@@ -244,3 +244,21 @@ def test_log_probabilities_are_of_the_pick_among_what_was_allowed() -> None:
     assert log_probability(logits, 1, Healing(b"a", vocabulary)) == pytest.approx(np.log(0.6), abs=1e-6)
     (step,) = run(mixed_law, NoDrafter(), Sampling(), max_tokens=1)
     assert step.log_probs == [pytest.approx(np.log(0.3), abs=1e-6)]
+
+
+def test_a_step_tells_of_the_very_tree_that_was_verified() -> None:
+    seen: list[tuple[DraftTree, list[int]]] = []
+
+    class Watching(TreeOf):
+        def observe(self, tree: DraftTree, verdict: Verdict) -> None:
+            seen.append((tree, list(verdict.accepted)))
+
+    tree = tree_of((ROOT, 3), (0, 4), (ROOT, 5))
+
+    def law(tokens: Sequence[int]) -> torch.Tensor:
+        return torch.eye(VOCAB)[(tokens[-1] + 1) % VOCAB]
+
+    steps = run(law, Watching(tree), Sampling(), max_tokens=8)
+    assert [(step.tree, step.path) for step in steps] == seen
+    assert any(step.path for step in steps)
+    assert all(step.accept_ms <= step.verify_ms for step in steps)

@@ -7,6 +7,7 @@
 ---@field drafting? rest_lsp.DraftingSettings
 ---@field datastore? rest_lsp.DatastoreSettings
 ---@field server? rest_lsp.ServerSettings
+---@field history? rest_lsp.HistorySettings
 
 ---@class rest_lsp.ModelSettings
 ---@field name? string A name from `rest-lsp models list`, a local folder or `.gguf` file, or a Hugging Face id. `auto` takes qwen2.5-coder-0.5b on a CPU and qwen2.5-coder-1.5b on a GPU.
@@ -59,6 +60,11 @@
 ---@class rest_lsp.ServerSettings
 ---@field log_level? 'error'|'warning'|'info'|'debug' How much goes to the editor's log. Code never does.
 
+---@class rest_lsp.HistorySettings
+---@field enabled? boolean Keep a record of completions: times, counts, and the files that drafts came from.
+---@field max_mb? integer Size limit of the record, which all workspaces share; the oldest completions give way.
+---@field with_code? boolean Also keep the text of drafted tokens, so that the dashboard shows trees with their code.
+
 ---@class rest_lsp.ServerOption
 ---@field path string Section and name.
 ---@field kind 'boolean'|'word'|'list'|'integer'|'number'|'text'
@@ -109,4 +115,7 @@ return {
   { path = "datastore.python", kind = "text", takes = "a path" },
   { path = "datastore.watch", kind = "boolean", takes = "true or false" },
   { path = "server.log_level", kind = "word", takes = "one of error, warning, info, debug", words = { "error", "warning", "info", "debug" } },
+  { path = "history.enabled", kind = "boolean", takes = "true or false" },
+  { path = "history.max_mb", kind = "integer", takes = "a whole number from 4 to 4096", low = 4, high = 4096 },
+  { path = "history.with_code", kind = "boolean", takes = "true or false" },
 }
