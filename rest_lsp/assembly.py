@@ -109,7 +109,7 @@ def build_service(
     return CompletionService(
         model.engine,
         model.tokenizer,
-        find_family(model.tokenizer),
+        find_family(model.tokenizer, model.engine.info.model),
         drafting,
         options,
         sampling=Sampling(options.temperature, options.top_p, options.top_k, options.seed),

@@ -70,7 +70,7 @@ class PromptBuilder:
         room = self._budget - len(suffix_ids) - room_for_middle - n_markers
         first_line = snapshot.line - snapshot.before.count("\n")
         prefix_ids = self._prefix(snapshot.before[:anchor], first_line, max(room, 0))
-        kept = self._first_cut_token(middle_ids)
+        kept = first_cut_token(middle_ids, self._tokenizer)
         pending = b"".join(self._tokenizer.token_bytes(token) for token in middle_ids[kept:])
         middle_ids = middle_ids[:kept]
         return Prompt(
@@ -134,18 +134,19 @@ class PromptBuilder:
             end = line_end
         return list(self._encode(text[: end or room * CHARACTERS_PER_TOKEN]))[:room]
 
-    def _first_cut_token(self, ids: Sequence[int]) -> int:
-        """Index of the first token of `ids` that more text may change.
 
-        That is always the last one ("    " becomes "   " before " return"), and any from which on some token of the
-        vocabulary would spell more than what is typed ("(se" of "(self").
-        """
-        vocabulary, tail, first = self._tokenizer.sorted_vocabulary, b"", max(0, len(ids) - 1)
-        for index in range(len(ids) - 1, max(-1, len(ids) - 1 - MAX_HEALED_TOKENS), -1):
-            tail = self._tokenizer.token_bytes(ids[index]) + tail
-            if len(vocabulary.starting_with(tail)) > len(vocabulary.spelling_exactly(tail)):
-                first = index
-        return first
+def first_cut_token(ids: Sequence[int], tokenizer: Tokenizer) -> int:
+    """Index of the first token of `ids` that more text may change.
+
+    That is always the last one ("    " becomes "   " before " return"), and any from which on some token of the
+    vocabulary would spell more than what is typed ("(se" of "(self").
+    """
+    vocabulary, tail, first = tokenizer.sorted_vocabulary, b"", max(0, len(ids) - 1)
+    for index in range(len(ids) - 1, max(-1, len(ids) - 1 - MAX_HEALED_TOKENS), -1):
+        tail = tokenizer.token_bytes(ids[index]) + tail
+        if len(vocabulary.starting_with(tail)) > len(vocabulary.spelling_exactly(tail)):
+            first = index
+    return first
 
 
 def _anchor_distance(line: int, anchor_lines: int) -> int:

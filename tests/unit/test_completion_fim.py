@@ -9,28 +9,66 @@ from rest_lsp.errors import ModelError
 from rest_lsp.tokenizer import Tokenizer
 from tests.fakes_completion import CONTROLS, small_tokenizer
 
-QWEN_IDS = {"<|fim_prefix|>": 151659, "<|fim_middle|>": 151660, "<|fim_suffix|>": 151661}
-"""From the tokenizer_config.json of Qwen2.5-Coder."""
+BARS = {"<|fim_prefix|>": 151659, "<|fim_middle|>": 151660, "<|fim_suffix|>": 151661}
+STARCODER = {"<fim_prefix>": 1, "<fim_middle>": 2, "<fim_suffix>": 3, "<fim_pad>": 4}
+DEEPSEEK = {
+    "<｜begin▁of▁sentence｜>": 32013,
+    "<｜fim▁hole｜>": 32015,
+    "<｜fim▁begin｜>": 32016,
+    "<｜fim▁end｜>": 32017,
+}
+CODELLAMA = {"<s>": 1, "▁<PRE>": 32007, "▁<SUF>": 32008, "▁<MID>": 32009, "▁<EOT>": 32010}
+CODESTRAL = {"<s>": 1, "[PREFIX]": 11, "[MIDDLE]": 12, "[SUFFIX]": 13}
+CODEGEMMA = {"<bos>": 2, "<|fim_prefix|>": 67, "<|fim_middle|>": 68, "<|fim_suffix|>": 69, "<|file_separator|>": 70}
+GRANITE = {"<|fim_prefix|>": 1, "<|fim_middle|>": 2, "<|fim_suffix|>": 3, "<|fim_pad|>": 4, "<|end_of_text|>": 0}
+SEED = {"<[fim-prefix]>": 1, "<[fim-middle]>": 2, "<[fim-suffix]>": 3}
+"""Control tokens.  Read from the vocabularies of Qwen2.5-Coder, StarCoder, DeepSeek-Coder and Codestral (v3); those of
+CodeLlama and CodeGemma are published; for Granite 4 and Seed-Coder no tokenizer was at hand, and theirs are made up.
+"""
 
 
-class QwenControls(Tokenizer):
-    """Only the control tokens of the real vocabulary."""
+class Controls(Tokenizer):
+    """Only the control tokens of a vocabulary."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, ids: dict[str, int]) -> None:
+        self._ids = ids
 
     def control_id(self, name: str) -> int | None:
-        return QWEN_IDS.get(name)
+        return self._ids.get(name)
 
 
-def test_qwen_prompt_is_made_of_the_published_ids() -> None:
-    fim = find_family(QwenControls())
-    assert fim.name == "qwen-coder"
-    assert fim.assemble([1, 2], [3]) == [151659, 1, 2, 151661, 3, 151660]
+@pytest.mark.parametrize(
+    ("name", "model", "ids", "expected"),
+    [
+        ("qwen-coder", "qwen2.5-coder-0.5b", BARS, [151659, -1, -2, 151661, -3, 151660]),
+        ("starcoder", "starcoder2-3b", STARCODER, [1, -1, -2, 3, -3, 2]),
+        ("stable-code", "stabilityai/stable-code-3b", STARCODER, [1, -1, -2, 3, -3, 2]),
+        ("mellum", "JetBrains/Mellum-4b-base", STARCODER, [3, -3, 1, -1, -2, 2]),
+        ("deepseek-coder", "", DEEPSEEK, [32013, 32016, -1, -2, 32015, -3, 32017]),
+        ("codellama", "", CODELLAMA, [1, 32007, -1, -2, 32008, -3, 32009]),
+        ("codestral", "", CODESTRAL, [1, 13, -3, 11, -1, -2]),
+        ("codegemma", "", CODEGEMMA, [2, 67, -1, -2, 69, -3, 68]),
+        ("granite", "", GRANITE, [1, -1, -2, 3, -3, 2]),
+        ("seed-coder", "", SEED, [3, -3, 1, -1, -2, 2]),
+    ],
+)
+def test_the_prompt_of_each_family(name: str, model: str, ids: dict[str, int], expected: list[int]) -> None:
+    fim = find_family(Controls(ids), model)
+    assert (fim.name, fim.assemble([-1, -2], [-3])) == (name, expected)
+
+
+def test_every_family_is_tested() -> None:
+    (table,) = test_the_prompt_of_each_family.pytestmark  # type: ignore[attr-defined]
+    assert {row[0] for row in table.args[1]} == {family.name for family in FAMILIES}
+
+
+def test_a_start_token_that_the_vocabulary_lacks_is_left_out() -> None:
+    ids = {name: token for name, token in DEEPSEEK.items() if "sentence" not in name}
+    assert find_family(Controls(ids)).assemble([], []) == [32016, 32015, 32017]
 
 
 def test_empty_prefix_and_suffix_keep_their_markers() -> None:
-    assert find_family(QwenControls()).assemble([], []) == [151659, 151661, 151660]
+    assert find_family(Controls(BARS)).assemble([], []) == [151659, 151661, 151660]
 
 
 def test_a_vocabulary_without_the_tokens_is_refused_with_a_remedy() -> None:
@@ -42,7 +80,7 @@ def test_a_vocabulary_without_the_tokens_is_refused_with_a_remedy() -> None:
 def test_a_family_is_a_row() -> None:
     suffix_first = FimFamily("suffix-first", ("[S]", Slot.SUFFIX, "[P]", Slot.PREFIX))
     tokenizer = small_tokenizer(("[S]", "[P]"))
-    fim = find_family(tokenizer, [*FAMILIES, suffix_first])
+    fim = find_family(tokenizer, families=[*FAMILIES, suffix_first])
     assert fim.assemble([1], [2]) == [tokenizer.control_id("[S]"), 2, tokenizer.control_id("[P]"), 1]
 
 
