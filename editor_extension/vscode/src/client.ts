@@ -11,7 +11,13 @@ import {
 } from "vscode-languageclient/node";
 import { DOCUMENTS } from "./documents";
 import { describeExit, LaunchError, type ServerProcess } from "./logic/launch";
-import { FOCUS_NOTIFICATION, messageOf, type ServerStatus, STATUS_NOTIFICATION, STATUS_REQUEST } from "./logic/protocol";
+import {
+  FOCUS_NOTIFICATION,
+  messageOf,
+  type ServerStatus,
+  STATUS_NOTIFICATION,
+  STATUS_REQUEST,
+} from "./logic/protocol";
 import type { KeystrokeTiming } from "./logic/timing";
 import { within } from "./logic/waiting";
 

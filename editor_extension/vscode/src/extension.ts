@@ -8,7 +8,14 @@ import { reindex } from "./commands/reindex";
 import { copyDebugInfo, Reports, runDoctor, showStatistics } from "./commands/reports";
 import { snooze, toggle, toggleLanguage, trigger } from "./commands/switches";
 import { serverSettings, switches } from "./configuration";
-import { followFocus, followSettings, followSwitches, followTrust, startWhenNeeded, suggestWhenLoaded } from "./following";
+import {
+  followFocus,
+  followSettings,
+  followSwitches,
+  followTrust,
+  startWhenNeeded,
+  suggestWhenLoaded,
+} from "./following";
 import { KeystrokeTiming } from "./logic/timing";
 import { showMenu } from "./menu";
 import { reporting } from "./messages";
