@@ -23,25 +23,37 @@ JsonPath = Annotated[Path | None, typer.Option(help="Write the figures to this f
 @takes_options("model")
 def index(
     *,
-    tokens: Annotated[int, typer.Option(min=10_000, help="Size of the workspace, about.")] = 10_000_000,
+    sizes: Annotated[
+        str, typer.Option(help="Tokens of the workspace, about, with commas.", metavar="SIZES")
+    ] = "10000000",
     json: JsonPath = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the figures against size.", metavar="OUT.png")] = None,
     overrides: Overrides,
 ) -> None:
     """Build an index of installed libraries and keep it current: rates, memory, disk, resuming, saves, branches.
 
-    rest-lsp bench index --tokens 1000000 --json index.json
+    rest-lsp bench index --sizes 1000000,3000000,10000000 --json index.json --plot index.png
     """
     from rest_lsp.bench.machine import this_machine
+    from rest_lsp.bench.plot import check_plotting
     from rest_lsp.bench.store_index import measure
+    from rest_lsp.bench.store_plot import write_index_plot
     from rest_lsp.workspace import tokenizer_path
 
+    if plot:
+        check_plotting()
+    wanted = _sizes(sizes)
     console = Console(stderr=True)
-    figures = measure(tokenizer_path(settings_for(None, overrides)), tokens, console.log).to_json()
-    table = Table("figure", "value")
-    for name, value in figures.items():
-        table.add_row(name.replace("_", " "), f"{value:,.3g}" if isinstance(value, float) else f"{value:,}")
+    path, machine = tokenizer_path(settings_for(None, overrides)), this_machine()
+    found = [measure(path, size, console.log) for size in wanted]
+    columns = [figures.to_json() for figures in found]
+    table = Table("figure", *(f"{size / 1e6:g} M" for size in wanted))
+    for name in columns[0]:
+        table.add_row(name.replace("_", " "), *(_number(column[name]) for column in columns))
     Console().print(table)
-    _finish({"machine": this_machine().to_json(), "index": figures}, json)
+    if plot:
+        write_index_plot(plot, found, machine.label)
+    _finish({"machine": machine.to_json(), "index": columns}, json)
 
 
 @takes_options("model")
@@ -92,6 +104,10 @@ def _sizes(text: str) -> list[int]:
             f"{text!r} are no sizes.", "Give numbers of at least 10000 with commas, as in 1000000,3000000."
         )
     return found
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if value == int(value) else f"{value:,.3g}"
 
 
 def _latencies(found: Sequence[Latency]) -> Table:

@@ -25,7 +25,7 @@ from rest_lsp.datastore.reports import IndexProgress
 from rest_lsp.errors import DatastoreError
 from rest_lsp.tokenizer import Tokenizer
 
-KILLED_AT, SAVES, BRANCH_FILES, PATIENCE_S = 0.6, 20, 2_000, 60.0
+KILLED_AT, SAVES, OPENS, BRANCH_FILES, PATIENCE_S = 0.6, 40, 9, 2_000, 60.0
 BYTES_PER_TOKEN = 4.2
 
 
@@ -61,26 +61,34 @@ class IndexFigures:
         return {**asdict(self), **rates, "files_per_second": self.files / self.seconds}
 
 
-def measure(tokenizer_path: Path, n_tokens: int, tell: Callable[[str], None]) -> IndexFigures:
+def measure(
+    tokenizer_path: Path,
+    n_tokens: int,
+    tell: Callable[[str], None],
+    *,
+    n_saves: int = SAVES,
+    n_branch_files: int = BRANCH_FILES,
+) -> IndexFigures:
     """Copies installed libraries into a temporary repository and does to it what people do."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root = folder / "work"
         copy_libraries(root, n_tokens)
-        tell("first build")
+        tell(f"first build of {n_tokens:,} tokens")
         with opened(root, folder / "built", tokenizer_path) as store, memory_of(store) as peak:
             started = time.perf_counter()
             report = store.refresh()
             seconds, cpu = time.perf_counter() - started, cpu_seconds(store.worker_pid)
             disk = store.status().disk_bytes / report.tokens
+        tell("warm opens")
+        opening = median(open_ms(root, folder / "built", tokenizer_path) for _ in range(OPENS))
+        tell("saves")
+        with opened(root, folder / "built", tokenizer_path) as store:
+            saves = save_times(store, root, tokenizer_path, n_saves)
         tell("a build that is killed")
         resumed = resumed_share(root, folder / "killed", tokenizer_path)
-        with opened(root, folder / "built", tokenizer_path) as store:
-            tell("saves")
-            saves = save_times(store, root, tokenizer_path)
-        opening = median(open_ms(root, folder / "built", tokenizer_path) for _ in range(5))
         tell("branches")
-        there, back, back_seconds = switch_branches(folder, tokenizer_path)
+        there, back, back_seconds = switch_branches(folder, tokenizer_path, n_branch_files)
         p50, p95 = np.percentile(saves, [50, 95])
         return IndexFigures(
             report.files, report.tokens, seconds, cpu, peak[0], disk, opening, resumed, float(p50), float(p95),
@@ -164,7 +172,7 @@ def resumed_share(root: Path, directory: Path, tokenizer_path: Path) -> float:
     return 1 - report.tokenised / max(report.files, 1)
 
 
-def save_times(store: Datastore, root: Path, tokenizer_path: Path) -> list[float]:
+def save_times(store: Datastore, root: Path, tokenizer_path: Path, n_saves: int) -> list[float]:
     """Milliseconds from a save until it is drafted from, less the time that the debounce waits on purpose."""
     tokenizer = Tokenizer.from_file(tokenizer_path)
     store.watch()
@@ -172,7 +180,7 @@ def save_times(store: Datastore, root: Path, tokenizer_path: Path) -> list[float
     wait_for(lambda: store.status().watching)
     path = root / "saved.py"
     times = []
-    for number in range(SAVES):
+    for number in range(n_saves):
         name = f"entirely_new_name_{number}_{number * 7919}"
         # Its first tokens depend on what stands before the name.
         ids = tokenizer.encode(name)[3:][-16:]
@@ -183,11 +191,11 @@ def save_times(store: Datastore, root: Path, tokenizer_path: Path) -> list[float
     return times
 
 
-def switch_branches(folder: Path, tokenizer_path: Path) -> tuple[int, int, float]:
-    """Two branches that differ in 2,000 files: files tokenised on the first visit and on the way back, and its time."""
+def switch_branches(folder: Path, tokenizer_path: Path, n_files: int) -> tuple[int, int, float]:
+    """Two branches that differ in so many files: files tokenised at first and on the way back, and its seconds."""
     root = folder / "branches"
     for branch in ("main", "other"):
-        for number in range(BRANCH_FILES):
+        for number in range(n_files):
             path = root / f"package_{number % 20}" / f"module_{number}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"def {branch}_{number}(argument):\n    return argument + {number}\n" * 20)

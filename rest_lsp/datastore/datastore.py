@@ -17,8 +17,8 @@ from pathlib import Path
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.audit import AuditEntry, audit
 from rest_lsp.datastore.filesystem import folder_bytes
-from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES, DamagedFile
-from rest_lsp.datastore.generation import Generation, LiveSegment, open_newest, open_segments
+from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES
+from rest_lsp.datastore.generation import Generation, LiveSegment, open_newest, open_segments, verify
 from rest_lsp.datastore.health import read_health
 from rest_lsp.datastore.hot import HotBuffers
 from rest_lsp.datastore.indexer import Indexer
@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 TIME_LIMIT_MS = 0.8
+VERIFY_AFTER_S = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -287,14 +288,12 @@ class Datastore:
         return tuple(library_tiers(setup.directory, setup.fingerprint, setup.libraries))
 
     def _verify(self, generation: Generation) -> None:
-        """Check every byte of what was opened, beside the first queries; the worker sets damaged files aside."""
-        for live in generation.segments:
-            try:
-                live.segment.verify()
-            except DamagedFile as damage:
-                _log.warning("%s is damaged and not used: %s.", live.segment.name, damage)
-                self._damaged |= {live.segment.name}
-                self._publish(self._generation)
+        """Check every byte of what was opened, behind the first queries; the worker sets damaged files aside."""
+        time.sleep(VERIFY_AFTER_S)
+        for damage in verify(generation):
+            _log.warning("%s is damaged and not used: %s.", damage.name, damage.reason)
+            self._damaged |= {damage.name}
+            self._publish(self._generation)
 
     def _generation_in_memory(self, message: Message) -> Generation:
         fingerprint = bytes.fromhex(self._setup.fingerprint)
