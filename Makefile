@@ -13,7 +13,7 @@ E2E    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rest-lsp-e2e
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-neovim test-vscode package-neovim extension lint format docs bench install clean
+.PHONY: help demo test test-dashboard test-neovim test-vscode package-neovim extension lint format docs bench install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ extension: $(STAMP) $(VSCODE)/node_modules/.package-lock.json  ## Build the exte
 	$(BIN)/python -m pip wheel -q --no-input --disable-pip-version-check --no-deps -w $(VSCODE)/server .
 	cp LICENSE $(VSCODE)
 	cd $(VSCODE) && npm run -s build && npm run -s package
+
+test-dashboard: $(STAMP)  ## Test the dashboard in real Chromium (Linux; installs it), pictures go to out/dashboard
+	tests/e2e/install_chromium.sh
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(E2E)-axe axe-core@4.14.1
+	REST_LSP_TEST_AXE=$(E2E)-axe/node_modules/axe-core/axe.min.js $(BIN)/python -m pytest tests/e2e/real_dashboard.py
 
 lint: $(STAMP)  ## Check style, formatting and types
 	$(BIN)/ruff check .

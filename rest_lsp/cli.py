@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rest_lsp import cli_complete, cli_doctor, cli_index, cli_models, cli_query, cli_serve, cli_store
+from rest_lsp import cli_complete, cli_dashboard, cli_doctor, cli_index, cli_models, cli_query, cli_serve, cli_store
 from rest_lsp.bench.cli import app as bench_app
 from rest_lsp.cli_terminal import print_error
 from rest_lsp.errors import Cancelled, RestLspError
@@ -48,6 +48,7 @@ app.command()(cli_index.index)
 app.command()(cli_index.status)
 app.command()(cli_query.query)
 app.command()(cli_doctor.doctor)
+app.command()(cli_dashboard.dashboard)
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_store.app, name="store")
 app.add_typer(bench_app, name="bench")

@@ -30,7 +30,7 @@ _STAGES = {
 
 def print_json(value: object) -> None:
     """One document, ASCII only so that no terminal's encoding matters."""
-    print(json.dumps(value, indent=2))
+    print(json.dumps(value, indent=2), flush=True)
 
 
 def print_text(text: str, style: str | None = None) -> None:

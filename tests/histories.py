@@ -14,6 +14,7 @@ STATE = {
     "device": "cpu",
     "dtype": "int8",
     "threads": 2,
+    "kv_bytes": 48 << 20,
     "step_cost": {"64": [[1, 24.0], [2, 26.5], [4, 31.0], [8, 42.0], [16, 66.0]]},
     "datastore": {
         "path": "/home/me/.cache/rest-lsp/datastores/project-1",

@@ -16,6 +16,7 @@ TESTS = Path(__file__).parent
 # From the top to the bottom: a module imports from its own group or from groups below.
 LAYERS = (
     ("cli", "__main__"),
+    ("dashboard",),
     ("doctor",),
     ("bench",),
     ("cli_options", "cli_terminal"),

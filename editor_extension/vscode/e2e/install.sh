@@ -7,14 +7,7 @@ node_version=24.21.0
 code_server_version=4.139.1
 complete="$target/.installed-$node_version-$code_server_version"
 
-if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null && [ -z "${CHROMIUM:-}" ]; then
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Chromium is missing: install it (on Debian: apt-get install chromium), or name another one in CHROMIUM." >&2
-    exit 1
-  fi
-  apt-get update -q
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core
-fi
+"$(dirname "$0")/../../../tests/e2e/install_chromium.sh"
 [ -e "$complete" ] && exit 0
 
 case "$(uname -s)-$(uname -m)" in

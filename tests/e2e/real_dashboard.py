@@ -1,0 +1,204 @@
+"""The dashboard in real Chromium.  `make test-dashboard` runs it and leaves pictures in out/dashboard."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from rest_lsp.cancellation import CancelToken
+from rest_lsp.completion.request import CompletionResult, Outcome
+from rest_lsp.completion.trace import Trace, TracedPass
+from rest_lsp.datastore.occurrence import Origin
+from rest_lsp.drafting.drafter import NoDrafter, Verdict
+from rest_lsp.drafting.tree import DraftTree
+from rest_lsp.healing import Healing
+from rest_lsp.history.events import Event, Request
+from rest_lsp.server.recorded import completion_of
+from tests import histories
+from tests.e2e.dashboard_browser import Visit, chromium, dashboard, record_of, serious_findings, write
+from tests.engines import RandomDrafter, run, tiny_engine
+
+PICTURES = Path(__file__).parents[2] / "out" / "dashboard"
+WIDTHS, SCHEMES = (400, 2000), ("light", "dark")
+N_MANY = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last day of two workspaces, and one completion with its code."""
+    cache, now, draw = tmp_path_factory.mktemp("cache"), time.time(), random.Random(3)
+    events: list[Event] = [
+        *histories.history(1, 4000, first=now - 80_000, last=now - 60),
+        *histories.history(2, 400, first=now - 9000, last=now - 300, workspace="/home/me/a/folder/far/down/below"),
+    ]
+    made = histories.completion(draw, most_nodes=9, most_passes=8, with_text=True)
+    events.append(Request(now - 30, "/home/me/project", "src/app.py", "returned", 231.0, completion=made))
+    write(cache, events)
+    return cache
+
+
+@pytest.fixture(scope="module")
+def address(history: Path) -> Iterator[str]:
+    with dashboard(history) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def visit(browser: Browser, address: str) -> Visit:
+    return Visit(browser.new_context(), address)
+
+
+def total(page: Page, name: str) -> str:
+    return page.locator("#totals > div", has=page.get_by_text(name, exact=True)).locator("dd").first.inner_text()
+
+
+def test_one_browser_is_let_in_and_nothing_comes_from_elsewhere(visit: Visit, browser: Browser, address: str) -> None:
+    page = visit.open()
+    expect(page.locator("[data-pass]").first).to_be_visible()
+    assert "token" not in page.url
+    assert {urlsplit(url).netloc for url in visit.requested} == {urlsplit(address).netloc}
+    assert visit.problems == []
+    assert page.evaluate("document.cookie") == ""
+    other = browser.new_context().new_page()
+    response = other.goto(address)
+    assert response is not None
+    assert response.status == 403
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_is_readable_on_any_screen(visit: Visit, width: int, scheme: str) -> None:
+    page = visit.open(width=width, scheme=scheme)
+    expect(page.locator("[data-pass]").first).to_be_visible()
+    expect(page.locator("#charts canvas")).to_have_count(6)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert serious_findings(page) == []
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{width}-{scheme}.png", full_page=True)
+    assert visit.problems == []
+
+
+def test_everything_can_be_done_from_the_keyboard(visit: Visit) -> None:
+    page = visit.open()
+    page.locator("#charts .plot").first.focus()
+    reading = page.locator("#charts .reading").first
+    newest = reading.inner_text()
+    page.keyboard.press("Home")
+    oldest = reading.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert len({newest, oldest, reading.inner_text()}) == 3
+    page.locator("#completions button").nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#completions button").nth(1)).to_have_attribute("aria-current", "true")
+    name = page.locator("#completions button .name").nth(1).inner_text()
+    expect(page.locator("#completion h3")).to_have_text(name)
+    reached: set[str] = set()
+    page.locator(".skip").focus()
+    for _ in range(120):
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
+        page.keyboard.press("Tab")
+    assert {"span", "workspace", "theme", "plot", "completions", "passes", "tree", "sources", "card"} <= reached
+
+
+def test_what_is_chosen_decides_what_is_shown(visit: Visit) -> None:
+    page = visit.open()
+    everything = total(page, "Requests")
+    page.select_option("#workspace", label="/home/me/a/folder/far/down/below")
+    page.wait_for_function(
+        "before => document.querySelector('#totals').innerText.includes(before) === false", arg=everything
+    )
+    page.select_option("#span", "1y")
+    page.select_option("#theme", "dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 28)"
+    assert visit.problems == []
+
+
+def test_the_page_shows_what_is_new_by_itself(visit: Visit, history: Path) -> None:
+    page = visit.open()
+    before = int(total(page, "Requests").replace(",", ""))
+    made = histories.completion(random.Random(9))
+    write(history, [Request(time.time(), "/home/me/project", "src/new.py", "returned", 50.0, completion=made)])
+    expect(page.locator("#completions button").first).to_contain_text("src/new.py")
+    assert total(page, "Requests") == f"{before + 1:,}"
+
+
+class Witness(RandomDrafter):
+    """Writes down what the engine made of each tree, with places for its nodes."""
+
+    def __init__(self, vocab_size: int, answer: Sequence[int]) -> None:
+        super().__init__(5, vocab_size, answer, 3)
+        self.seen: list[tuple[DraftTree, list[int]]] = []
+
+    def draft(self, context: Sequence[int], past: int, healing: Healing | None) -> DraftTree:
+        tree = super().draft(context, past, healing)
+        n = len(tree)
+        chances = [round(0.9 / (1 + number), 6) for number in range(n)]
+        places = [Origin(f"file{number % 3}.py", 10 * number) if number % 4 else None for number in range(n)]
+        return DraftTree(tree.tokens, tree.parents, tree.depths, chances, places, tree.sources)
+
+    def observe(self, tree: DraftTree, verdict: Verdict) -> None:
+        self.seen.append((tree, list(verdict.accepted)))
+
+
+def test_the_trees_drawn_are_those_that_the_engine_verified(browser: Browser, tmp_path: Path) -> None:
+    engine = tiny_engine(tmp_path / "model", "int8")
+    vocab_size = engine.config.vocab_size
+    prompt = [1, 2, 3]
+    witness = Witness(vocab_size, run(engine, prompt, NoDrafter(), max_tokens=24))
+    engine.forget()
+    steps = list(engine.generate(prompt, context=prompt, drafter=witness, cancel=CancelToken(), max_tokens=24))
+    trace = Trace(tuple(TracedPass(step, len(step.tokens)) for step in steps), lambda origin: origin.offset // 10, str)
+    tokens = tuple(token for step in steps for token in step.tokens)
+    result = CompletionResult("", 0, 0, Outcome.RETURNED, token_ids=tokens, forwards=len(steps), trace=trace)
+    write(
+        tmp_path, [Request(time.time(), "/a", "a.py", "returned", 9.0, completion=completion_of(result, "tiny", None))]
+    )
+    with dashboard(tmp_path) as address:
+        page = Visit(browser.new_context(), address).open()
+        expect(page.locator("[data-pass]")).to_have_count(len(witness.seen))
+        drawn = page.evaluate(DRAWN)
+    assert sum(len(accepted) for _, accepted in witness.seen) > 3
+    assert drawn == [[expected(tree, accepted, node) for node in range(len(tree))] for tree, accepted in witness.seen]
+
+
+DRAWN = """() => [...document.querySelectorAll('[data-pass]')].map((pass) =>
+  [...pass.querySelectorAll('[data-node]')].map((row) => row.dataset)
+    .sort((a, b) => a.node - b.node)
+    .map(({ parent, depth, probability, accepted, source, place }) =>
+      [Number(parent), Number(depth), Number(probability), accepted === 'true', source, place]))"""
+
+
+def expected(tree: DraftTree, accepted: list[int], node: int) -> list[object]:
+    origin = tree.origin(node)
+    place = f"{origin.path}:{origin.offset // 10 + 1}" if origin else ""
+    parent, depth, chance = tree.parents[node], tree.depths[node], tree.path_probability[node]
+    return [parent, depth, chance, node in accepted, tree.sources[node], place]
+
+
+def test_a_million_events_are_painted(browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    now = time.time()
+    write(tmp_path, list(histories.history(8, N_MANY, first=now - 360 * 86400, last=now - 5)))
+    with dashboard(tmp_path) as address:
+        visit = Visit(browser.new_context(), address)
+        took = []
+        for _ in range(3):
+            page = visit.open()
+            took.append(page.evaluate("performance.getEntriesByName('painted')[0].startTime"))
+        page.select_option("#span", "1y")
+        page.wait_for_function("document.querySelector('#totals').innerText.includes('7')")
+    size = record_of(tmp_path).stat().st_size
+    with capsys.disabled():
+        print(f"\n{N_MANY:,} events, {size / 1e6:.0f} MB: painted after {', '.join(f'{ms:.0f}' for ms in took)} ms")
+    assert visit.problems == []
