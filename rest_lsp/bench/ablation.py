@@ -55,7 +55,10 @@ Results = dict[Variant, list[Pair]]
 
 def ablate(setup: Setup, settings: Settings, holes: Sequence[Hole], *, warm: bool) -> Iterator[dict[Variant, Pair]]:
     """One pair per variant for each hole; when `warm`, each variant remembers what its earlier holes taught."""
-    ways = {variant: drafted(setup, settings_of(settings, variant), warm=warm, empties=False) for variant in VARIANTS}
+    ways = {
+        variant: drafted(setup.model, setup.datastore, settings_of(settings, variant), warm=warm, empties=False)
+        for variant in VARIANTS
+    }
     for hole in holes:
         yield _measure_hole(hole, setup.complete["plain"], ways)
 

@@ -144,7 +144,7 @@ def describe(setup: Setup, selections: Sequence[Selection], options: Options, fl
 
 def warm_up_and_measure(setup: Setup, holes: Sequence[Hole], repeat: int, floor: FloorProbe) -> Iterator[Pair]:
     """The first hole is completed once before it counts: the first passes of a process are slower than all others."""
-    measure_hole(holes[0], setup.complete, repeat=1)
+    measure_hole(holes[0], {"plain": setup.complete["plain"], "rest": setup.warm_up}, repeat=1)
     for pair in measure(holes, setup.complete, repeat=repeat):
         floor.sample()
         yield pair

@@ -40,12 +40,16 @@ CURVE_NODES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 @dataclass(frozen=True)
 class Setup:
-    """A loaded model and a refreshed index, ready to complete in both modes."""
+    """A loaded model and a refreshed index, ready to complete in both modes.
+
+    warm_up   drafts as well, and leaves nothing that is drafted from later
+    """
 
     model: LoadedModel
     datastore: Datastore
     cost_curve: list[CostPoint]
     complete: Mapping[Mode, Complete]
+    warm_up: Complete
 
     @property
     def engine(self) -> Engine:
@@ -98,21 +102,23 @@ def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress:
     """Both services share the model and take the same way; only the drafter differs."""
     curve = cost_curve(known_step_cost(settings, model.engine, progress))
     undrafted = settings.model_copy(update={"drafting": settings.drafting.model_copy(update={"enabled": False})})
-    complete: dict[Mode, Complete] = {}
-    setup = Setup(model, datastore, curve, complete)
-    complete["plain"] = drafted(setup, undrafted)
-    complete["rest"] = drafted(setup, settings, warm=warm)
-    return setup
+    complete: dict[Mode, Complete] = {
+        "plain": drafted(model, datastore, undrafted),
+        "rest": drafted(model, datastore, settings, warm=warm),
+    }
+    return Setup(model, datastore, curve, complete, warm_up=drafted(model, datastore, settings))
 
 
-def drafted(setup: Setup, settings: Settings, *, warm: bool = False, empties: bool = True) -> Complete:
-    """A service of its own on the same model and index.
+def drafted(
+    model: LoadedModel, datastore: Datastore, settings: Settings, *, warm: bool = False, empties: bool = True
+) -> Complete:
+    """A service of its own on the model and the index.
 
     Unless it `empties` the KV cache, a prompt that another service has read stays there: only decoding is measured.
     """
-    model, options = setup.model, settings.drafting
+    options = settings.drafting
     budget = choose_budget(settings, model.engine)
-    drafting = Drafting(options, model.tokenizer, setup.datastore, budget, new_experience(options))
+    drafting = Drafting(options, model.tokenizer, datastore, budget, new_experience(options))
     service = build_service(settings, model, drafting, recent=drafting.recent if warm else None)
     return from_nothing(service, model.engine if empties else None, drafting, warm=warm)
 
