@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from rest_lsp.errors import Cancelled
 
@@ -12,8 +13,12 @@ class CancelToken:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self.cancelled_s: float | None = None
+        """When it was cancelled first, by `time.monotonic`."""
 
     def cancel(self) -> None:
+        if self.cancelled_s is None:
+            self.cancelled_s = time.monotonic()
         self._event.set()
 
     @property

@@ -9,7 +9,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rest_lsp import cli_complete, cli_dashboard, cli_doctor, cli_index, cli_models, cli_query, cli_serve, cli_store
+from rest_lsp import (
+    cli_complete,
+    cli_dashboard,
+    cli_doctor,
+    cli_index,
+    cli_models,
+    cli_query,
+    cli_record,
+    cli_serve,
+    cli_store,
+)
 from rest_lsp.bench.cli import app as bench_app
 from rest_lsp.cli_terminal import print_error
 from rest_lsp.errors import Cancelled, RestLspError
@@ -43,6 +53,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
 app.command()(cli_serve.serve)
+app.command()(cli_record.record)
 app.command()(cli_complete.complete)
 app.command()(cli_index.index)
 app.command()(cli_index.status)

@@ -20,6 +20,11 @@ def serve(*, overrides: Overrides) -> None:
 
         rest-lsp serve --model qwen2.5-coder-1.5b --device cuda
     """
+    serve_stdio(overrides)
+
+
+def serve_stdio(overrides: Overrides, record_to: Path | None = None) -> None:
+    """Serve one client on the standard streams, and record the session where that is wanted."""
     from rest_lsp.server.stdio import claim_stdio
 
     pipes = claim_stdio()
@@ -30,7 +35,14 @@ def serve(*, overrides: Overrides) -> None:
     def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
         return load_settings(workspace, editor=editor, command_line=overrides)
 
-    run_stdio(Backend(load, _open_session, _fetch_model, _examine), pipes=pipes)
+    recording = _recording(record_to) if record_to is not None else None
+    run_stdio(Backend(load, _open_session, _fetch_model, _examine), pipes=pipes, recording=recording)
+
+
+def _recording(path: Path) -> Any:
+    from rest_lsp.server.recording import Recording
+
+    return Recording(path)
 
 
 def _open_session(*arguments: Any) -> Any:

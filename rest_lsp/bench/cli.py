@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from rest_lsp.bench import store_cli
+from rest_lsp.bench import store_cli, suggestions_cli
 from rest_lsp.cli_options import Overrides, takes_options
 
 app = typer.Typer(no_args_is_help=True, help="Measure on this machine what drafts save, and that they change nothing.")
 
 app.command()(store_cli.index)
 app.command()(store_cli.retrieval)
+app.command()(suggestions_cli.keystrokes)
+app.command()(suggestions_cli.quality)
 
 
 @app.callback()

@@ -84,6 +84,7 @@ class SourceUse(NamedTuple):
 class CompletionResult:
     """The answer: `text` replaces `request.text[start:end]`.
 
+    written       what the model wrote up to where a rule stopped it, before post-processing
     tokens        decoded tokens, the one that stopped generation included; `token_ids` are they
     forwards      forward passes of decoding; drafted: nodes verified in them
     accepted_by   decoded tokens that came from drafts, by draft source
@@ -98,6 +99,7 @@ class CompletionResult:
     outcome: Outcome
     stop: StopReason | None = None
     sources: tuple[SourceUse, ...] = ()
+    written: str = ""
     token_ids: tuple[int, ...] = ()
     forwards: int = 0
     drafted: int = 0

@@ -247,6 +247,7 @@ class _Run:
             outcome=Outcome.RETURNED if text else Outcome.EMPTY,
             stop=rules.reason,
             sources=used_sources(surviving(drafts, rules.text, insertion.text), line_of),
+            written=rules.text,
             token_ids=tuple(rules.token_ids),
             forwards=self.stats.forwards,
             drafted=self.stats.drafted,

@@ -97,7 +97,7 @@ class StopRules:
     def _finish_line(self, newline: int) -> None:
         """The rules for a whole line, which ends at index `newline`."""
         line = self._full_line(newline)
-        if not self._is_multiline:
+        if not self._is_multiline and not self._is_blank_lead(line):
             self._stop(StopReason.LINE, newline)
         elif line.strip() and line.rstrip() == self._next_line:
             self._stop(StopReason.SUFFIX, self._before_line())
@@ -107,6 +107,10 @@ class StopRules:
             self._stop(StopReason.BLOCK, self._before_line())
         else:
             self._remember_line(line, newline)
+
+    def _is_blank_lead(self, line: str) -> bool:
+        """Whether nothing has been written on a blank line yet: a single line may begin below, and is moved up."""
+        return self._block_indent is None and not line.strip()
 
     def _remember_line(self, line: str, newline: int) -> None:
         self._lines.append(line)

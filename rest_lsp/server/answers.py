@@ -29,6 +29,7 @@ class Attempt:
     workspace: EditorWorkspace
     client_name: str
     start_s: float
+    version: int | None = None
     outcome: Outcome = Outcome.CANCELLED
     result: CompletionResult | None = None
     suggestion: str | None = None

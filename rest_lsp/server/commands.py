@@ -18,6 +18,7 @@ from rest_lsp.server.history import History
 from rest_lsp.server.model_choice import ModelChoice
 from rest_lsp.server.session import SessionKeeper
 from rest_lsp.server.status import StatusBoard
+from rest_lsp.server.usage import Usage
 
 Command = Callable[..., Any]
 """Takes what the editor sent; answers at once or with something to await.  Raises RequestError for wrong arguments."""
@@ -38,6 +39,7 @@ class Commands:
     diagnosis: Diagnosis
     recent_log: deque[str]
     describe_client: Callable[[], dict[str, Any]]
+    usage: Usage
 
     def by_name(self) -> dict[str, Command]:
         return {
@@ -59,6 +61,7 @@ class Commands:
         return {
             **self.history.summary(),
             "suggestions": self.acceptance.summary(),
+            "engine": self.usage.summary(),
             "costs": session.stats.summary().as_json() if session is not None else None,
             "status": self.status.full(),
         }

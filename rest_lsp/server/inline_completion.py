@@ -30,6 +30,7 @@ from rest_lsp.server.history import History
 from rest_lsp.server.offers import Offers
 from rest_lsp.server.pauses import Pauses
 from rest_lsp.server.prewarm import Prewarmer
+from rest_lsp.server.recording import Recording
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class InlineCompletion:
         offers: Offers,
         prewarmer: Prewarmer,
         find_service: FindService,
+        recording: Recording | None = None,
     ) -> None:
         self._engine = engine
         self._files = files
@@ -63,6 +65,7 @@ class InlineCompletion:
         self._answers = Answers(offers, prewarmer)
         self._prewarmer = prewarmer
         self._find_service = find_service
+        self._recording = recording
         self._pauses = Pauses()
 
     def complete(
@@ -84,6 +87,7 @@ class InlineCompletion:
         if asks_for_other_version(params, document):
             self._history.record(Outcome.STALE)
             return None
+        attempt.version = document.version
         request = request_of(params, document, workspace.root)
         self._supersede(document.uri)
         known = self._offers.known(request) if request is not None else []
@@ -120,6 +124,10 @@ class InlineCompletion:
             root=attempt.workspace.root,
             path=document_name(attempt.uri, attempt.workspace.root),
         )
+        if self._recording is not None:
+            self._recording.judged(
+                attempt.uri, attempt.version, attempt.outcome, wait_ms, attempt.result, from_cache=from_cache
+            )
 
     async def _complete_unopened(self, attempt: Attempt) -> Answer:
         document = await self._unopened(attempt.uri, attempt.workspace)

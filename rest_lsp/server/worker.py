@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.errors import Cancelled
+from rest_lsp.server.usage import Usage
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Worker:
     def __init__(self, name: str, on_busy: Callable[[bool], None] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_busy = on_busy
+        self.usage = Usage()
         self._waiting: dict[str, _Job] = {}
         self._running: _Job | None = None
         self._stopping = False
@@ -110,12 +113,16 @@ class Worker:
     def _do(self, job: _Job) -> None:
         """A function of its own, so that nothing of a job and its result outlives it in the thread's variables."""
         outcome: Callable[[], None]
+        start_s = time.monotonic()
         try:
             result = job.work(job.cancel)
         except BaseException as error:  # noqa: BLE001 - whatever a job raises belongs to who posted it
             outcome = _failing(job.future, error)
         else:
             outcome = _succeeding(job.future, result)
+        end_s, cancelled_s = time.monotonic(), job.cancel.cancelled_s
+        lingered_s = None if cancelled_s is None else end_s - max(cancelled_s, start_s)
+        self.usage.job_ended(end_s - start_s, lingered_s, is_quiet=job.is_quiet)
         with self._changed:
             self._running = None
         self._on_loop(outcome)

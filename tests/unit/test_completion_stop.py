@@ -40,6 +40,12 @@ def test_an_id_beyond_the_vocabulary_ends() -> None:
     assert rules.feed(TOKENIZER.vocab_size) is StopReason.END
 
 
+def test_a_single_line_may_begin_below_a_blank_line() -> None:
+    rules = StopRules(TOKENIZER, snapshot_at("def f():\n█\n    return x\n"), multiline=False, max_tokens=100)
+    assert feed(rules, TOKENIZER.encode("\n    x = 1\n    y = 2\n")) is StopReason.LINE
+    assert rules.text == "\n    x = 1"
+
+
 def test_typed_bytes_are_not_part_of_the_text() -> None:
     rules = multiline_rules("f(se█", pending=b"(se")
     feed(rules, [*TOKENIZER.encode("(self, a)"), END])

@@ -1,0 +1,81 @@
+"""The report of `bench keystrokes` for people."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rest_lsp.bench.keystroke_report import KeystrokeReport, Summary, Times
+
+COLUMNS = (
+    "keys", "answered\np50/p95", "all keys\np50/p95", "model\np50/p95", "cache\np50/p99", "from\ncache", "by\nmodel",
+    "too\nlate", "shown", "saved per\ntyped", "errors",
+)  # fmt: skip
+
+
+def print_keystrokes(console: Console, report: KeystrokeReport) -> None:
+    """Latencies and shares, what suggestions were worth, then what the server took."""
+    summaries = report.summaries()
+    console.print(_table(report, summaries), no_wrap=True)
+    for summary in summaries:
+        if summary.project is None:
+            prefixes = ", ".join(f"{name} {share:.1%}" for name, share in summary.prefixes.items())
+            console.print(
+                f"{summary.arm}: {summary.accepts} suggestions taken, {summary.saved} characters saved, "
+                f"{summary.typed} keys typed. Suggestions of the model right in: {prefixes}.", highlight=False,
+            )  # fmt: skip
+    for arm in report.arms:
+        _print_figures(console, report, arm)
+    if ratio := advantage(summaries):
+        console.print(f"Saved per typed: {ratio:.2f} × that of the bare model.")
+    console.print(f"{report.machine.label}; keys every {report.cadence_ms:g} ms on average, seed {report.seed}.")
+
+
+def advantage(summaries: list[Summary]) -> float | None:
+    """Of ours over the bare model."""
+    totals = {summary.arm: summary.saved_per_typed for summary in summaries if summary.project is None}
+    return totals["ours"] / totals["bare"] if totals.get("bare") and "ours" in totals else None
+
+
+def _table(report: KeystrokeReport, summaries: list[Summary]) -> Table:
+    table = Table(title=f"Keystrokes: {report.model}", box=box.SIMPLE_HEAD, padding=(0, 0))
+    table.add_column("arm", no_wrap=True)
+    for column in COLUMNS:
+        table.add_column(column, justify="right", vertical="bottom", no_wrap=True)
+    for summary in summaries:
+        shares = summary.shares
+        table.add_row(
+            summary.project or summary.arm, str(summary.keys), _pair(summary.answered), _pair(summary.all_keys),
+            _pair(summary.model), _number(summary.cache.p50) + "/" + _number(summary.cache.p99),
+            *(f"{shares[name]:.0%}" for name in ("cache", "model", "superseded", "shown")),
+            f"{summary.saved_per_typed:.3f}", str(summary.errors), style=None if summary.project else "bold",
+        )  # fmt: skip
+    return table
+
+
+def _print_figures(console: Console, report: KeystrokeReport, arm: str) -> None:
+    figures = report.figures[arm]
+    if figures.wasted_share is not None:
+        used = ", ".join(f"{name.replace('_', ' ')} {ms / 1e3:.1f} s" for name, ms in figures.model_ms.items())
+        console.print(f"{arm}: the model worked {used}; {figures.wasted_share:.0%} of it for nothing.", highlight=False)
+    if figures.lingered.get("p50") is not None:
+        p50, p99 = figures.lingered["p50"], figures.lingered["p99"]
+        console.print(f"{arm}: work that was given up ended after {p50} ms (p99 {p99} ms).", highlight=False)
+    if figures.memory and figures.memory_growth is not None:
+        size = figures.memory[-1][1] / 2**20
+        console.print(f"{arm}: {size:.0f} MiB of memory, {figures.memory_growth:+.1%} since it was warm.")
+    if figures.storm:
+        silent, last = figures.storm["silent_ms"], figures.storm["last_ms"]
+        console.print(
+            f"{arm}: {figures.storm['requests']:.0f} requests in {figures.storm['seconds']:.2f} s: the server answered "
+            f"others within {silent:.0f} ms, the last of them {last:.0f} ms later.", highlight=False,
+        )  # fmt: skip
+
+
+def _pair(times: Times) -> str:
+    return f"{_number(times.p50)}/{_number(times.p95)}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}" if value >= 10 else f"{value:.1f}"
