@@ -20,9 +20,14 @@ class KeptVerdicts:
         self.verdicts: list[Verdict] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            lines = text.splitlines()
             if not lines:
                 path.write_text(json.dumps({"subject": dict(subject)}) + "\n", encoding="utf-8")
+            elif not text.endswith("\n"):
+                # Half a verdict, of a run that was killed: what is kept next must not be written behind it.
+                with path.open("a", encoding="utf-8") as file:
+                    file.write("\n")
         except OSError as error:
             message = f"The results cannot be kept in {path}: {error.strerror or error}."
             raise RestLspError(message, "Choose another place with --results.") from error
@@ -43,7 +48,7 @@ class KeptVerdicts:
     def _read(self, lines: list[str], subject: Mapping[str, Any]) -> None:
         try:
             found = json.loads(lines[0])["subject"]
-            # The last line of a run that was killed may be half a one; its case is asked again.
+            # Where a run was killed there is half a line; its case is asked again.
             rows = [json.loads(line) for line in lines[1:] if line.endswith("}")]
             self.verdicts = [Verdict(**row) for row in rows]
         except (ValueError, KeyError, TypeError) as error:
