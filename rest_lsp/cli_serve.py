@@ -35,14 +35,14 @@ def serve_stdio(overrides: Overrides, record_to: Path | None = None) -> None:
     def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
         return load_settings(workspace, editor=editor, command_line=overrides)
 
-    recording = _recording(record_to) if record_to is not None else None
-    run_stdio(Backend(load, _open_session, _fetch_model, _examine), pipes=pipes, recording=recording)
+    transcript = _transcript(record_to) if record_to is not None else None
+    run_stdio(Backend(load, _open_session, _fetch_model, _examine), pipes=pipes, transcript=transcript)
 
 
-def _recording(path: Path) -> Any:
-    from rest_lsp.server.recording import Recording
+def _transcript(path: Path) -> Any:
+    from rest_lsp.server.transcript import Transcript
 
-    return Recording(path)
+    return Transcript(path)
 
 
 def _open_session(*arguments: Any) -> Any:

@@ -43,9 +43,9 @@ from rest_lsp.server.offers import Offers
 from rest_lsp.server.prewarm import Prewarmer, opening_place
 from rest_lsp.server.protocol import LifecycleProtocol, Phase
 from rest_lsp.server.recorder import Recorder
-from rest_lsp.server.recording import Recording
 from rest_lsp.server.session import SessionKeeper
 from rest_lsp.server.status import STATUS_REQUEST, StatusBoard
+from rest_lsp.server.transcript import Transcript
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class RestLanguageServer(LanguageServer):
 
     protocol: LifecycleProtocol
 
-    def __init__(self, backend: Backend, client_log: ClientLog, recording: Recording | None = None) -> None:
+    def __init__(self, backend: Backend, client_log: ClientLog, transcript: Transcript | None = None) -> None:
         """To be called on the event loop."""
         super().__init__(
             "rest-lsp", _package_version(), protocol_cls=LifecycleProtocol, converter_factory=default_converter
@@ -65,7 +65,7 @@ class RestLanguageServer(LanguageServer):
         self.left: asyncio.Future[int] = self._loop.create_future()
         self.protocol.exits = self
         self._client_log = client_log
-        self._recording = recording
+        self._transcript = transcript
         self._client_name = ""
         self._configuration = Configuration(backend.load_settings)
         client = ClientMessages(self.protocol)
@@ -83,7 +83,7 @@ class RestLanguageServer(LanguageServer):
         self._offers = Offers(self._acceptance)
         self._prewarmer = Prewarmer(self._engine, self._service)
         self._completion = InlineCompletion(
-            self._engine, files, self._history, self._offers, self._prewarmer, self._service, recording
+            self._engine, files, self._history, self._offers, self._prewarmer, self._service, transcript
         )
         errands, self._fetcher = Worker("rest-lsp-errands"), Worker("rest-lsp-fetcher")
         models = ModelChoice(backend, self._keeper, self._configuration, self._status, errands, self._fetcher)
@@ -102,8 +102,8 @@ class RestLanguageServer(LanguageServer):
         if frame is None:
             self.leave(0 if self.protocol.phase is Phase.SHUT_DOWN else 1)
         elif not self.left.done():
-            if self._recording is not None and isinstance(frame, bytes):
-                self._recording.received(frame)
+            if self._transcript is not None and isinstance(frame, bytes):
+                self._transcript.received(frame)
             self.protocol.receive(frame)
 
     def close(self, timeout_s: float) -> bool:

@@ -30,7 +30,7 @@ from rest_lsp.server.history import History
 from rest_lsp.server.offers import Offers
 from rest_lsp.server.pauses import Pauses
 from rest_lsp.server.prewarm import Prewarmer
-from rest_lsp.server.recording import Recording
+from rest_lsp.server.transcript import Transcript
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class InlineCompletion:
         offers: Offers,
         prewarmer: Prewarmer,
         find_service: FindService,
-        recording: Recording | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         self._engine = engine
         self._files = files
@@ -65,7 +65,7 @@ class InlineCompletion:
         self._answers = Answers(offers, prewarmer)
         self._prewarmer = prewarmer
         self._find_service = find_service
-        self._recording = recording
+        self._transcript = transcript
         self._pauses = Pauses()
 
     def complete(
@@ -124,8 +124,8 @@ class InlineCompletion:
             root=attempt.workspace.root,
             path=document_name(attempt.uri, attempt.workspace.root),
         )
-        if self._recording is not None:
-            self._recording.judged(
+        if self._transcript is not None:
+            self._transcript.judged(
                 attempt.uri, attempt.version, attempt.outcome, wait_ms, attempt.result, from_cache=from_cache
             )
 

@@ -14,8 +14,8 @@ from typing import NoReturn
 from rest_lsp.server.app import RestLanguageServer
 from rest_lsp.server.backend import Backend
 from rest_lsp.server.logs import ClientLog, configure_logging
-from rest_lsp.server.recording import Recording
 from rest_lsp.server.stdio import FrameReader, FrameWriter, ProtocolPipes, claim_stdio
+from rest_lsp.server.transcript import Transcript
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +23,19 @@ _ENGINE_END_S = 1.0
 _WRITER_END_S = 0.3
 
 
-def run_stdio(backend: Backend, *, pipes: ProtocolPipes | None = None, recording: Recording | None = None) -> NoReturn:
+def run_stdio(
+    backend: Backend, *, pipes: ProtocolPipes | None = None, transcript: Transcript | None = None
+) -> NoReturn:
     """Serve one client until it leaves, then end the process.
 
-    Call it before anything heavy is imported, or pass the `pipes` that were claimed earlier.  A `recording` is
+    Call it before anything heavy is imported, or pass the `pipes` that were claimed earlier.  A `transcript` is
     told what comes and goes.
     """
     pipes = pipes or claim_stdio()
     client_log = configure_logging("info")
-    code = asyncio.run(_serve(pipes, backend, client_log, recording))
-    if recording is not None:
-        recording.close()
+    code = asyncio.run(_serve(pipes, backend, client_log, transcript))
+    if transcript is not None:
+        transcript.close()
     logging.shutdown()
     sys.stdout.flush()
     # The session is closed.  Python's own way out would take torch apart piece by piece, which costs up to a second,
@@ -41,9 +43,9 @@ def run_stdio(backend: Backend, *, pipes: ProtocolPipes | None = None, recording
     os._exit(code)
 
 
-async def _serve(pipes: ProtocolPipes, backend: Backend, client_log: ClientLog, recording: Recording | None) -> int:
+async def _serve(pipes: ProtocolPipes, backend: Backend, client_log: ClientLog, transcript: Transcript | None) -> int:
     loop = asyncio.get_running_loop()
-    server = RestLanguageServer(backend, client_log, recording)
+    server = RestLanguageServer(backend, client_log, transcript)
     writer = FrameWriter(pipes.write_fd, on_broken=lambda: _call(loop, server.leave, 1))
     server.protocol.set_writer(writer)
     writer.start()

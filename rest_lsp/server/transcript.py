@@ -22,7 +22,7 @@ _KEPT = frozenset(
 )
 
 
-class Recording:
+class Transcript:
     """One JSON object per line: first what the file is, then messages and outcomes with seconds since the start."""
 
     def __init__(self, path: Path) -> None:
