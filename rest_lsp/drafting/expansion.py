@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def expand(
         path_probability=chosen["chance"].tolist(),
         places=[found.origins[place] if place >= 0 else None for place in best],
         sources=[found.sources[place] if place >= 0 else SUCCESSORS for place in best],
-        evidence=_evidence(chosen),
+        evidence=_LazyEvidence(chosen),
     )
 
 
@@ -126,6 +126,25 @@ def candidates(
         if token not in tokens:
             return
         node, begin, n_pool = begin + tokens.index(token), end, n_pool + int(children["n"].sum())
+
+
+class _LazyEvidence(Sequence[Evidence]):
+    """Of the nodes of a tree; made when somebody asks, since only that of a few is ever looked at."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @overload
+    def __getitem__(self, at: int) -> Evidence: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Evidence]: ...
+    def __getitem__(self, at: int | slice) -> Evidence | Sequence[Evidence]:
+        if isinstance(at, slice):
+            return _LazyEvidence(self._nodes[at])
+        return _evidence(self._nodes[at : at + 1])[0]
 
 
 def _evidence(nodes: Nodes) -> list[Evidence]:

@@ -203,7 +203,16 @@ def branch(known: Known, nodes: Nodes, pool: Ints, node: int, begin: int, n_pool
     for child in range(begin, end):
         nodes[child].gap = best - nodes[child].length
         nodes[child].length += depth
+        nodes[child].spelled = _spelled_with(typed, nodes[node].spelled, nodes[child].token)
     return end
+
+
+@kernel
+def _spelled_with(typed: Typed, spelled: int, token: int) -> int:
+    """How many pending bytes are used behind an allowed token."""
+    if spelled >= len(typed.pending):
+        return spelled
+    return spelled + typed.ends[token] - (typed.ends[token - 1] if token else 0)  # type: ignore[no-any-return]
 
 
 @kernel
@@ -242,7 +251,7 @@ def _add_successors(known: Known, nodes: Nodes, node: int, begin: int, end: int)
 
 
 @kernel
-def _judge(typed: Typed, opinion: Opinion, nodes: Nodes, begin: int, end: int, above: float, least: float) -> None:
+def _judge(opinion: Opinion, nodes: Nodes, begin: int, end: int, above: float, least: float) -> None:
     """Chances of the nodes from `begin` on, all children of one whose path has the chance `above`."""
     total = 0.0
     for at in range(begin, end):
@@ -257,9 +266,6 @@ def _judge(typed: Typed, opinion: Opinion, nodes: Nodes, begin: int, end: int, a
         node.chance *= scale
         if node.chance < least:
             node.chance = -1.0
-        node.spelled = nodes[node.parent].spelled
-        if node.spelled < len(typed.pending):
-            node.spelled += typed.ends[node.token] - (typed.ends[node.token - 1] if node.token else 0)
 
 
 @kernel
@@ -275,7 +281,7 @@ def grow(known: Known, opinion: Opinion, max_nodes: int, least: float, max_depth
     while n_chosen < max_nodes:
         if nodes[node].depth < max_depth:
             end = branch(known, nodes, pool, node, n_nodes, n_pool)
-            _judge(known.typed, opinion, nodes, n_nodes, end, above, least)
+            _judge(opinion, nodes, n_nodes, end, above, least)
             for child in range(n_nodes, end):
                 n_pool += nodes[child].n
             n_nodes = end
