@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rest_lsp.history.events import Completion, Event, Node, Pass, Request, Sample, Shown, Taken
 
@@ -78,8 +79,13 @@ def completion(
     )
 
 
-def history(seed: int, n: int, *, first: float, last: float, workspace: str = "/home/me/project") -> Iterator[Event]:
-    """About `n` events between two times, in their order: requests, what was shown and taken, samples."""
+def history(
+    seed: int, n: int, *, first: float, last: float, workspace: str = "/home/me/project", traced: float = 1.0
+) -> Iterator[Event]:
+    """About `n` events between two times, in their order: requests, what was shown and taken, samples.
+
+    Of the completions the share `traced` has its passes.
+    """
     draw = random.Random(seed)
     known = [completion(draw) for _ in range(200)]
     yield Sample(first, workspace, 900 << 20, 48 << 20, 9 << 20, STATE)
@@ -89,6 +95,7 @@ def history(seed: int, n: int, *, first: float, last: float, workspace: str = "/
         name = f"s{number}"
         if kind < 0.6:
             asked = draw.choice(known)
+            asked = asked if draw.random() < traced else replace(asked, passes=())
             wait_ms = draw.lognormvariate(5.3, 0.6)
             yield Request(at, workspace, draw.choice(FILES), "returned", wait_ms, suggestion=name, completion=asked)
         elif kind < 0.75:

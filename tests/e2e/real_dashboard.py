@@ -189,7 +189,7 @@ def expected(tree: DraftTree, accepted: list[int], node: int) -> list[object]:
 
 def test_a_million_events_are_painted(browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     now = time.time()
-    write(tmp_path, list(histories.history(8, N_MANY, first=now - 360 * 86400, last=now - 5)))
+    write(tmp_path, list(histories.history(8, N_MANY, first=now - 360 * 86400, last=now - 5, traced=0.05)))
     with dashboard(tmp_path) as address:
         visit = Visit(browser.new_context(), address)
         took = []
