@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rest_lsp.assembly_drafting import Drafting
+from rest_lsp.assembly_model import choose_model
 from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.service import CompletionService
 from rest_lsp.completion.trace import Tracing
@@ -25,7 +26,7 @@ from rest_lsp.errors import ConfigError
 from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.stats import StatsLog
 from rest_lsp.tokenizer import Tokenizer
-from rest_lsp.workspace import model_name, model_store
+from rest_lsp.workspace import CPU_MODEL, model_store
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,9 @@ def fetch_model(settings: Settings, progress: Progress = silent) -> None:
     Raises ModelError with a remedy, and whatever `progress` raises.
     """
     device = choose_device(settings.device.name).value
-    form = choose_form(choose_dtype(settings.device.dtype, device).value)
-    model_store(settings, progress).open(model_name(settings, device=device), form)
+    dtype = choose_dtype(settings.device.dtype, device).value
+    name = choose_model(settings, device, kept_pass_ms(settings, device, dtype)).value
+    model_store(settings, progress).open(name, choose_form(dtype))
 
 
 def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
@@ -58,7 +60,8 @@ def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
     device = choose_device(settings.device.name)
     dtype = choose_dtype(settings.device.dtype, device.value)
     threads = choose_threads(settings.device.threads)
-    name = model_name(settings, device=device.value)
+    chosen = choose_model(settings, device.value, kept_pass_ms(settings, device.value, dtype.value))
+    name = chosen.value
     packed = model_store(settings, progress).open(name, choose_form(dtype.value))
     progress(ProgressEvent("load", 0, 1, "models"))
     tokenizer = Tokenizer.from_file(packed.tokenizer_path)
@@ -66,7 +69,7 @@ def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
         packed, name=name, device=device, dtype=dtype, threads=int(threads.value), capacity=wanted_capacity(settings)
     )
     progress(ProgressEvent("load", 1, 1, "models"))
-    reasons = {"device": device.reason, "dtype": dtype.reason, "threads": threads.reason}
+    reasons = {"model": chosen.reason, "device": device.reason, "dtype": dtype.reason, "threads": threads.reason}
     return LoadedModel(engine, tokenizer, packed.tokenizer_path, reasons)
 
 
@@ -131,9 +134,20 @@ def choose_budget(settings: Settings, engine: Engine, progress: Progress = silen
 def known_step_cost(settings: Settings, engine: Engine, progress: Progress = silent) -> StepCost:
     """T(n) of this model on this machine: from the cache folder, or measured now and kept there."""
     info = engine.info
-    key = re.sub(r"[^\w.-]+", "_", f"{info.model}-{info.device}-{info.dtype}-{info.threads}-{machine_key()}")
-    path = settings.model.cache_dir / "costs" / f"{key}.json"
+    path = _cost_path(settings, info.model, info.device, info.dtype, info.threads)
     return _read_cost(path) or _measured(engine, path, progress)
+
+
+def kept_pass_ms(settings: Settings, device: str, dtype: str) -> float | None:
+    """One token through the small model on this machine; None when that has not been measured."""
+    threads = int(choose_threads(settings.device.threads).value)
+    cost = _read_cost(_cost_path(settings, CPU_MODEL, device, dtype, threads))
+    return cost.ms(1, 0) if cost is not None else None
+
+
+def _cost_path(settings: Settings, model: str, device: str, dtype: str, threads: int) -> Path:
+    key = re.sub(r"[^\w.-]+", "_", f"{model}-{device}-{dtype}-{threads}-{machine_key()}")
+    return settings.model.cache_dir / "costs" / f"{key}.json"
 
 
 def _read_cost(path: Path) -> StepCost | None:

@@ -50,7 +50,8 @@ class ModelOptions(Section):
         default="auto",
         min_length=1,
         description="A name from `rest-lsp models list`, a local folder or `.gguf` file, or a Hugging Face id. "
-        "`auto` takes qwen2.5-coder-0.5b on a CPU and qwen2.5-coder-1.5b on a GPU.",
+        "`auto` takes qwen2.5-coder-1.5b on a GPU that has room for it, and where it is here on a CPU that was measured "
+        "to be fast enough, else qwen2.5-coder-0.5b.",
     )
     offline: bool = Field(default=False, description="Never use the network; a model that is not here is an error.")
     cache_dir: UserPath = Field(
@@ -64,7 +65,7 @@ class DeviceOptions(Section):
     """What the model runs on."""
 
     name: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="`auto` takes a GPU when torch finds one; its memory is not looked at."
+        default="auto", description="`auto` takes a GPU when torch finds one."
     )
     dtype: Literal["auto", "int8", "fp32", "bf16", "fp16"] = Field(
         default="auto", description="Form of the weights. `auto` takes int8 on a CPU and bf16 or fp16 on a GPU."

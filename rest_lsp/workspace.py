@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,10 +39,33 @@ def require_folder(workspace: Path) -> Path:
 
 
 def model_name(settings: Settings, *, device: str | None = None) -> str:
-    """What `model.name` stands for.  `device` is where the model runs, None when that has not been decided."""
+    """What `model.name` stands for; `auto` is what was loaded last on such a device (see assembly_model).
+
+    `device` is where the model runs, None when that has not been decided.
+    """
     if settings.model.name != "auto":
         return settings.model.name
-    return GPU_MODEL if (device or likely_device(settings)) in ("cuda", "mps") else CPU_MODEL
+    device = device or likely_device(settings)
+    try:
+        kept = _automatic_model_file(settings, device).read_text(encoding="utf-8").strip()
+    except OSError:
+        kept = ""
+    if kept in (CPU_MODEL, GPU_MODEL):
+        return kept
+    return GPU_MODEL if device in ("cuda", "mps") else CPU_MODEL
+
+
+def keep_automatic_model(settings: Settings, device: str, name: str) -> None:
+    """Remember which model was loaded on this kind of device, for whoever cannot look at it."""
+    path = _automatic_model_file(settings, device)
+    if model_name(settings, device=device) != name:
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name + "\n", encoding="utf-8")
+
+
+def _automatic_model_file(settings: Settings, device: str) -> Path:
+    return settings.model.cache_dir / f"automatic-{device}.txt"
 
 
 def likely_device(settings: Settings) -> str:

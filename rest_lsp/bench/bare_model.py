@@ -16,6 +16,8 @@ from rest_lsp.completion.prompt import CHARACTERS_PER_TOKEN
 from rest_lsp.config import CompletionOptions
 from rest_lsp.drafting.drafter import NoDrafter
 
+PREFIX_STEP = 128
+
 
 @dataclass(frozen=True)
 class BareModel:
@@ -44,9 +46,11 @@ class BareModel:
         return ""
 
     def _prompt(self, text: str, cursor: int) -> Sequence[int]:
-        """A quarter for the suffix, as in ours."""
+        """A quarter for the suffix, as in ours.  The prefix begins at a multiple of PREFIX_STEP, or no key would find
+        anything of it in the KV cache."""
         tokenizer, budget = self.model.tokenizer, self.options.prompt_tokens - 3
-        reach = budget * CHARACTERS_PER_TOKEN
-        before = tokenizer.encode(text[max(0, cursor - reach) : cursor].replace("\r\n", "\n"))
-        after = tokenizer.encode(text[cursor : cursor + reach].replace("\r\n", "\n"))[: budget // 4]
-        return find_family(tokenizer).assemble(before[-(budget - len(after)) :], after)
+        before = tokenizer.encode(text[:cursor].replace("\r\n", "\n"))
+        after = tokenizer.encode(text[cursor : cursor + budget * CHARACTERS_PER_TOKEN].replace("\r\n", "\n"))
+        after = after[: budget // 4]
+        n_over = max(0, len(before) + len(after) - budget)
+        return find_family(tokenizer).assemble(before[-(-n_over // PREFIX_STEP) * PREFIX_STEP :], after)

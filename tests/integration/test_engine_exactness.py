@@ -153,7 +153,7 @@ def test_a_prompt_in_any_chunks_leaves_the_bits_of_decoding(
         verifier.keep([])
     decoded = slots(verifier.cache)
     engine.forget()
-    monkeypatch.setattr("rest_lsp.engine.verifier.PREFILL_CHUNK", chunk)
+    monkeypatch.setattr("rest_lsp.engine.verifier.SETTLED_CHUNK", chunk)
     verifier.prefill(PROMPT[:-1], CancelToken())
     verifier.verify(PROMPT[-1], EMPTY_TREE)
     verifier.keep([])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rest_lsp.assembly_model import Facts, automatic_model, choose_model
 from rest_lsp.cli_index import workspace_status
 from rest_lsp.config import DatastoreOptions, DeviceOptions, ModelOptions, Settings
 from rest_lsp.errors import ConfigError, ModelError
@@ -14,7 +15,14 @@ from rest_lsp.models.catalogue import load_catalogue
 from rest_lsp.models.packed import FORMAT_VERSION
 from rest_lsp.models.store import ModelStore
 from rest_lsp.models.tokenizer_file import converted_forms, find_tokenizer, obtain_tokenizer
-from rest_lsp.workspace import find_root, likely_device, likely_dtype, model_name, require_folder
+from rest_lsp.workspace import (
+    find_root,
+    keep_automatic_model,
+    likely_device,
+    likely_dtype,
+    model_name,
+    require_folder,
+)
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
 
@@ -35,9 +43,11 @@ def test_a_workspace_must_be_a_folder(tmp_path: Path) -> None:
         require_folder(tmp_path / "file")
 
 
-def test_the_automatic_model_depends_on_the_device() -> None:
+def test_the_automatic_model_depends_on_the_device(tmp_path: Path) -> None:
     def name(model: str, device: str, decided: str | None = None) -> str:
-        settings = Settings(model=ModelOptions(name=model), device=DeviceOptions.model_validate({"name": device}))
+        settings = Settings(
+            model=ModelOptions(name=model, cache_dir=tmp_path), device=DeviceOptions.model_validate({"name": device})
+        )
         return model_name(settings, device=decided)
 
     assert name("auto", "cpu") == "qwen2.5-coder-0.5b"
@@ -45,6 +55,35 @@ def test_the_automatic_model_depends_on_the_device() -> None:
     assert name("auto", "auto", "cpu") == "qwen2.5-coder-0.5b"
     assert name("auto", "auto", "cuda") == "qwen2.5-coder-1.5b"
     assert name("./mine.gguf", "cuda") == "./mine.gguf"
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "reason"),
+    [
+        (Facts("cuda", 8 * 10**9, None, is_here=False), "qwen2.5-coder-1.5b", "has room"),
+        (Facts("cuda", 3 * 10**9, None, is_here=True), "qwen2.5-coder-0.5b", "3.0 GB are free"),
+        (Facts("mps", None, None, is_here=False), "qwen2.5-coder-1.5b", "has room"),
+        (Facts("cpu", 8 * 10**9, None, is_here=True), "qwen2.5-coder-0.5b", "not been measured"),
+        (Facts("cpu", 8 * 10**9, 20.0, is_here=True), "qwen2.5-coder-0.5b", "20.0 ms per token"),
+        (Facts("cpu", 8 * 10**9, 5.0, is_here=True), "qwen2.5-coder-1.5b", "5.0 ms per token"),
+        (Facts("cpu", 2 * 10**9, 5.0, is_here=True), "qwen2.5-coder-0.5b", "2.0 GB are free"),
+        (Facts("cpu", 8 * 10**9, 5.0, is_here=False), "qwen2.5-coder-0.5b", "models pull"),
+    ],
+)
+def test_the_automatic_model_goes_by_memory_and_speed(facts: Facts, name: str, reason: str) -> None:
+    chosen = automatic_model(facts)
+    assert chosen.value == name
+    assert reason in chosen.reason
+
+
+def test_what_was_loaded_automatically_is_known_to_all_commands(tmp_path: Path) -> None:
+    settings = Settings(model=ModelOptions(cache_dir=tmp_path), device=DeviceOptions(name="cuda"))
+    assert model_name(settings) == "qwen2.5-coder-1.5b"
+    keep_automatic_model(settings, "cuda", "qwen2.5-coder-0.5b")
+    assert model_name(settings) == model_name(settings, device="cuda") == "qwen2.5-coder-0.5b"
+    assert choose_model(settings.model_copy(update={"model": ModelOptions(name="mine")}), "cpu", 1.0).value == "mine"
+    (tmp_path / "automatic-cuda.txt").write_text("something else")
+    assert model_name(settings) == "qwen2.5-coder-1.5b"
 
 
 def test_device_and_form_are_told_without_torch() -> None:

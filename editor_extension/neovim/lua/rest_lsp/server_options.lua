@@ -10,12 +10,12 @@
 ---@field history? rest_lsp.HistorySettings
 
 ---@class rest_lsp.ModelSettings
----@field name? string A name from `rest-lsp models list`, a local folder or `.gguf` file, or a Hugging Face id. `auto` takes qwen2.5-coder-0.5b on a CPU and qwen2.5-coder-1.5b on a GPU.
+---@field name? string A name from `rest-lsp models list`, a local folder or `.gguf` file, or a Hugging Face id. `auto` takes qwen2.5-coder-1.5b on a GPU that has room for it, and where it is here on a CPU that was measured to be fast enough, else qwen2.5-coder-0.5b.
 ---@field offline? boolean Never use the network; a model that is not here is an error.
 ---@field cache_dir? string Folder for downloads, packed models and datastores.
 
 ---@class rest_lsp.DeviceSettings
----@field name? 'auto'|'cpu'|'cuda'|'mps' `auto` takes a GPU when torch finds one; its memory is not looked at.
+---@field name? 'auto'|'cpu'|'cuda'|'mps' `auto` takes a GPU when torch finds one.
 ---@field dtype? 'auto'|'int8'|'fp32'|'bf16'|'fp16' Form of the weights. `auto` takes int8 on a CPU and bf16 or fp16 on a GPU.
 ---@field threads? integer CPU threads for the model; 0 takes the physical cores.
 
