@@ -50,7 +50,7 @@ class ModelOptions(Section):
         default="auto",
         min_length=1,
         description="A name from `rest-lsp models list`, a local folder or `.gguf` file, or a Hugging Face id. "
-        "`auto` takes qwen2.5-coder-1.5b on a GPU that has room for it, and where it is here on a CPU that was measured "
+        "`auto` takes qwen2.5-coder-1.5b on a GPU with room for it, and where it is here on a CPU that was measured "
         "to be fast enough, else qwen2.5-coder-0.5b.",
     )
     offline: bool = Field(default=False, description="Never use the network; a model that is not here is an error.")

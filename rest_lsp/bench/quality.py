@@ -114,9 +114,10 @@ class Models:
             return
         with ExitStack() as stack:
             root = workspace or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            setup = stack.enter_context(open_setup(root, self.settings, self.model))
+            index = stack.enter_context(open_setup(root, self.settings, self.model)).datastore
             modes: tuple[Mode, ...] = get_args(Mode)
-            yield Ours({mode: drafted(setup, in_mode(self.settings, mode), empties=False) for mode in modes})
+            by_mode = {mode: in_mode(self.settings, mode) for mode in modes}
+            yield Ours({mode: drafted(self.model, index, own, empties=False) for mode, own in by_mode.items()})
 
 
 @contextmanager

@@ -10,7 +10,7 @@
 ---@field history? rest_lsp.HistorySettings
 
 ---@class rest_lsp.ModelSettings
----@field name? string A name from `rest-lsp models list`, a local folder or `.gguf` file, or a Hugging Face id. `auto` takes qwen2.5-coder-1.5b on a GPU that has room for it, and where it is here on a CPU that was measured to be fast enough, else qwen2.5-coder-0.5b.
+---@field name? string A name from `rest-lsp models list`, a local folder or `.gguf` file, or a Hugging Face id. `auto` takes qwen2.5-coder-1.5b on a GPU with room for it, and where it is here on a CPU that was measured to be fast enough, else qwen2.5-coder-0.5b.
 ---@field offline? boolean Never use the network; a model that is not here is an error.
 ---@field cache_dir? string Folder for downloads, packed models and datastores.
 
