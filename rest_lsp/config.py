@@ -100,6 +100,18 @@ class CompletionOptions(Section):
     top_p: float = Field(default=1.0, gt=0, le=1, description="Sample only from the tokens that make up this mass.")
     top_k: int = Field(default=0, ge=0, le=1000, description="Sample only from this many tokens; 0 means all.")
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="The same seed samples the same completion.")
+    min_confidence_code: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="While typing, show only what the model gives this probability per token (their geometric mean).",
+    )
+    min_confidence_word: float = Field(default=0.65, ge=0, le=1, description="The same behind a part of a word.")
+    min_confidence_block: float = Field(default=0.65, ge=0, le=1, description="The same for several lines.")
+    min_confidence_text: float = Field(default=0.6, ge=0, le=1, description="The same in comments and strings.")
+    min_confidence_invoked: float = Field(
+        default=0.0, ge=0, le=1, description="The same for a completion that was asked for by key."
+    )
     time_budget_automatic_ms: int = Field(
         default=2000, ge=0, le=60000, description="Time for a completion while typing; whole lines only. 0 is no limit."
     )

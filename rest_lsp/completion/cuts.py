@@ -15,6 +15,7 @@ NEAR = 6000
 """Characters on each side of the cursor in which brackets are counted: what is further away changes nothing here."""
 PROSE = frozenset({"markdown", "restructuredtext", "asciidoc", "latex", "plaintext"})
 
+_MARKER = re.compile(r"(?<![\"'`])<[|\uff5c][\w\u2581]{2,30}[|\uff5c]>")
 _FENCE = re.compile(r"\s*(```|~~~)[\w+-]*\s*$")
 _IMPORT = re.compile(
     r"(import\b|from\s+\S+\s+import\b|#\s*include\b|use\s|using\s|require(_relative)?\b|source\s"
@@ -22,6 +23,17 @@ _IMPORT = re.compile(
 )
 _GO_IMPORT = re.compile(r'\t([\w.]+\s+)?"[\w./-]+"$')
 _EMPTY_COMMENT = re.compile(r"[ \t]*(#+|//[/!]?|--|;;)[ \t]*$")
+
+
+def cut_at_marker(text: str, snapshot: Snapshot) -> str:
+    """What looks like a control token ends the code: models have learnt to spell <|cursor|> in ordinary tokens.
+
+    In quotes it is text: a program may well be about such tokens.
+    """
+    found = _MARKER.search(text)
+    if found is None or _MARKER.search(snapshot.before + snapshot.after):
+        return text
+    return text[: found.start()]
 
 
 def cut_at_fence(text: str, snapshot: Snapshot) -> str:
@@ -78,7 +90,7 @@ def cut_where_unbalanced(text: str, snapshot: Snapshot) -> str:
 
 
 def cut_where_unsound(text: str, snapshot: Snapshot) -> str:
-    """The longest beginning of whole lines that adds no error to the document, as its grammar sees it."""
+    """The longest beginning of whole lines with which a document that parses still does."""
     place = snapshot.place
     if place is None or not text.strip():
         return text

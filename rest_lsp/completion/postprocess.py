@@ -14,6 +14,7 @@ from rest_lsp.completion.brackets import unmatched_closers
 from rest_lsp.completion.cuts import (
     cut_at_fence,
     cut_at_known_import,
+    cut_at_marker,
     cut_empty_comment,
     cut_where_unbalanced,
     cut_where_unsound,
@@ -151,6 +152,7 @@ def drop_blank_text(text: str, _snapshot: Snapshot) -> str:
 
 
 RULES: tuple[Rule, ...] = (
+    cut_at_marker,
     drop_leading_blank_lines,
     drop_repeated_indent,
     match_indent_style,

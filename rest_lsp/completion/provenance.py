@@ -40,17 +40,21 @@ def used_sources(tokens: Iterable[AcceptedToken], line_of: LineOf) -> tuple[Sour
 
 
 def surviving(tokens: Sequence[AcceptedToken], written: str, shown: str) -> list[AcceptedToken]:
-    """The tokens of `written` that are still to be seen in `shown`, which lacks blanks and some of the end.
+    """The tokens of `written` that are still to be seen in `shown`."""
+    return [tokens[index] for index in surviving_tokens([token.start for token in tokens], written, shown)]
 
-    Blanks may come and go anywhere, so places are compared by the number of other characters before them.  A token
-    that only reproduced typed text is not to be seen either.
+
+def surviving_tokens(starts: Sequence[int], written: str, shown: str) -> list[int]:
+    """Indices of the tokens of `written` that are still to be seen in `shown`, which lacks blanks and some of the end.
+
+    `starts[i]` is where token i begins.  Blanks may come and go anywhere, so places are compared by the number of other
+    characters before them.  A token that only reproduced typed text is not to be seen either.
     """
     n_shown, n_before, kept = _n_visible(shown), 0, []
-    ends = [*(token.start for token in tokens[1:]), len(written)]
-    for token, end in zip(tokens, ends, strict=False):
-        if end > token.start and n_before < n_shown:
-            kept.append(token)
-        n_before += _n_visible(written[token.start : end])
+    for index, (start, end) in enumerate(zip(starts, [*starts[1:], len(written)], strict=False)):
+        if end > start and n_before < n_shown:
+            kept.append(index)
+        n_before += _n_visible(written[start:end])
     return kept
 
 

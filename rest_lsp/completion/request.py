@@ -88,6 +88,7 @@ class CompletionResult:
     tokens        decoded tokens, the one that stopped generation included; `token_ids` are they
     forwards      forward passes of decoding; drafted: nodes verified in them
     accepted_by   decoded tokens that came from drafts, by draft source
+    confidence    geometric mean of the probabilities of the shown tokens, or of those that were not sure enough
     reused        tokens of the prompt that the KV cache still knew
     spans         milliseconds by step: snapshot, build_prompt, prefill, draft, verify, postprocess
     trace         every pass with its tree, where the service was told to keep them
@@ -106,6 +107,7 @@ class CompletionResult:
     accepted_by: tuple[tuple[str, int], ...] = ()
     prompt_tokens: int = 0
     reused: int = 0
+    confidence: float = 0.0
     spans: Mapping[Span, float] = field(default_factory=dict)
     trace: Trace | None = field(default=None, repr=False, compare=False)
 

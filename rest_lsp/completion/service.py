@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rest_lsp.cancellation import CancelToken
+from rest_lsp.completion.confidence import confidence, least_confidence, occasion_of
 from rest_lsp.completion.fim import Fim
 from rest_lsp.completion.generator import Generator, Prefill, Step
 from rest_lsp.completion.multiline import is_multiline, is_unwanted
@@ -159,6 +160,11 @@ class CompletionService:
         self._generate(run, prompt, rules, cancel)
         with run.stats.span("postprocess"):
             insertion = postprocess(rules.text, snapshot)
+            run.confidence = confidence(run.log_probs, rules.starts, rules.text, insertion.text)
+            if insertion.text and run.confidence < least_confidence(
+                occasion_of(snapshot, request.trigger, multiline=rules.is_multiline), self._options
+            ):
+                insertion, run.is_doubtful = Insertion("", 0), True
         if self._recent is not None and insertion.text:
             self._recent.add(request.path, snapshot.before, insertion.text.replace("\r\n", "\n"))
         result = run.result(snapshot, prompt, rules, insertion, self._line_of)
@@ -210,6 +216,9 @@ class _Run:
     accepted_by: Counter[str] = field(default_factory=Counter)
     prefill: Prefill | None = None
     passes: list[TracedPass] | None = None
+    log_probs: list[float] = field(default_factory=list)
+    confidence: float = 0.0
+    is_doubtful: bool = False
 
     def take_prefill(self, prefill: Prefill) -> None:
         self.prefill = prefill
@@ -220,6 +229,7 @@ class _Run:
         self.stats.add("draft", step.draft_ms)
         self.stats.add("verify", step.verify_ms)
         n_taken = n_accepted = 0
+        self.log_probs.extend(step.log_probs)
         for token, origin, source in zip(step.tokens, step.origins, step.sources, strict=True):
             self.origins.append(origin)
             n_taken += 1
@@ -244,7 +254,8 @@ class _Run:
             text=text,
             start=snapshot.start,
             end=snapshot.cursor + insertion.n_replaced,
-            outcome=Outcome.RETURNED if text else Outcome.EMPTY,
+            outcome=Outcome.RETURNED if text else Outcome.FILTERED if self.is_doubtful else Outcome.EMPTY,
+            confidence=self.confidence,
             stop=rules.reason,
             sources=used_sources(surviving(drafts, rules.text, insertion.text), line_of),
             written=rules.text,

@@ -32,7 +32,7 @@ class StopRules:
         self, tokenizer: Tokenizer, snapshot: Snapshot, *, multiline: bool, max_tokens: int, pending: bytes = b""
     ) -> None:
         self._tokenizer = tokenizer
-        self._is_multiline = multiline
+        self.is_multiline = multiline
         self.max_tokens = max_tokens
         self._pending = len(pending)
         self._place = snapshot.place
@@ -97,7 +97,7 @@ class StopRules:
     def _finish_line(self, newline: int) -> None:
         """The rules for a whole line, which ends at index `newline`."""
         line = self._full_line(newline)
-        if not self._is_multiline and not self._is_blank_lead(line):
+        if not self.is_multiline and not self._is_blank_lead(line):
             self._stop(StopReason.LINE, newline)
         elif line.strip() and line.rstrip() == self._next_line:
             self._stop(StopReason.SUFFIX, self._before_line())

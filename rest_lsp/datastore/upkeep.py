@@ -252,17 +252,11 @@ class Upkeep:
         if self._store.access is not Access.WRITER:
             return
         try:
-            if self._libraries.refresh(writer.paths, self._between_libraries):
+            if self._libraries.refresh(writer.paths, self._between_batches):
                 self._send({"event": "tiers"})
         except OSError as error:
             _log.warning("The libraries of %s are not indexed: %s", self._setup.root, error)
         self._encode.rest()
-
-    def _between_libraries(self) -> None:
-        """They may take a minute, and nothing of the workspace is half done meanwhile."""
-        self._between_batches()
-        while self._requests:
-            self._answer(self._requests.pop(0))
 
     def _plan_comparison(self, pause_s: float) -> None:
         """Compare again after the pause, unless something has asked for it sooner."""

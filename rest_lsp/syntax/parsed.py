@@ -58,6 +58,14 @@ class Parsed:
         """How many places the grammar cannot make sense of, or misses something at."""
         return sum(1 for _ in _errors(self.tree.root_node))
 
+    @property
+    def is_sound(self) -> bool:
+        return not self.tree.root_node.has_error
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.data.strip()
+
     def with_insert(self, start: int, end: int, text: str) -> Parsed:
         """What it would be with `text` in the place of `start` to `end`."""
         first, last = self._byte(start), self._byte(end)

@@ -33,13 +33,17 @@ class Place:
         return self.document.part_at(self.cursor)
 
     def breaks(self, text: str, n_replaced: int) -> bool:
-        """Whether `text`, in the place of `n_replaced` characters behind the cursor, adds an error to the document."""
-        return self._with(text, n_replaced).n_errors > self.document.n_errors
+        """Whether a document that parses no longer does with `text` in the place of `n_replaced` characters.
+
+        Where code is half typed, the number of errors says little: a good line may well add one.  And an empty document
+        may become a part of something, such as a cell of a notebook.
+        """
+        return self.document.is_sound and not self.document.is_blank and not self._with(text, n_replaced).is_sound
 
     def mends(self, text: str) -> bool:
         """Whether the document parses, or at least has fewer errors, when `text` is inserted."""
-        n_errors = self._with(text, 0).n_errors
-        return n_errors == 0 or n_errors < self.document.n_errors
+        changed = self._with(text, 0)
+        return changed.is_sound or changed.n_errors < self.document.n_errors
 
     def leaves_block(self, text: str) -> bool:
         """Whether `text` closes a block or bracket that was opened above the cursor's line."""

@@ -15,11 +15,17 @@ from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
 
 SERVE = ("-m", "rest_lsp", "serve")
+NO_GRAMMAR = "plaintext"
+"""A random model writes what no grammar accepts."""
 CODE = "def add(self, other):\n    return self.value + other.value\n"
 PROMISED_S = 20.0
 OPTIONS = {
     "device": {"name": "cpu", "dtype": "fp32", "threads": 1},
-    "completion": {"multiline": "never", "max_tokens_single": 8},
+    "completion": {
+        "multiline": "never",
+        "max_tokens_single": 8,
+        **{f"min_confidence_{kind}": 0.0 for kind in ("code", "word", "block", "text")},
+    },
     "drafting": {"fixed_nodes": 4},
 }
 
@@ -99,7 +105,7 @@ def test_the_status_names_model_device_and_datastore(client: LspClient, model: P
     ],
 )
 def test_documents_of_many_kinds(client: LspClient, text: str, asked: tuple[int, int], place: tuple[int, int]) -> None:
-    client.open("untitled:kinds", text)
+    client.open("untitled:kinds", text, language=NO_GRAMMAR)
     assert_items(client.complete("untitled:kinds", *asked), *place)
 
 
@@ -110,7 +116,7 @@ def test_documents_of_many_kinds_are_completed(client: LspClient, before: str) -
     typed = before.rpartition("\n")[2]
     for beginning in ("se", "add", "x", "item", "other.se", "compute(other.add", "self.val", "return sel"):
         character = len((typed + beginning).encode("utf-16-le")) // 2
-        client.open("untitled:beginnings", before + beginning)
+        client.open("untitled:beginnings", before + beginning, language=NO_GRAMMAR)
         answers.append(client.complete("untitled:beginnings", line, character))
         if answers[-1]:
             assert_items(answers[-1], line, character)
@@ -132,7 +138,7 @@ def test_a_binary_file_is_answered_with_nothing(client: LspClient, workspace: Pa
 
 def test_the_same_place_is_completed_the_same_again(client: LspClient, workspace: Path) -> None:
     uri = (workspace / "again.py").as_uri()
-    client.open(uri, CODE + "def add(sel")
+    client.open(uri, CODE + "def add(sel", language=NO_GRAMMAR)
     first = client.complete(uri, 2, 11)
     client.open("untitled:other", "return self.val")
     client.complete("untitled:other", 0, 15)
@@ -141,7 +147,7 @@ def test_the_same_place_is_completed_the_same_again(client: LspClient, workspace
 
 def test_typing_on_while_completions_are_asked_for(client: LspClient) -> None:
     uri, text = "untitled:typing", "def add(self, other):"
-    client.open(uri, "")
+    client.open(uri, "", language=NO_GRAMMAR)
     requests = []
     for index, char in enumerate(text):
         place = {"line": 0, "character": index}
@@ -153,7 +159,7 @@ def test_typing_on_while_completions_are_asked_for(client: LspClient) -> None:
 
 
 def test_a_storm_of_cancelled_requests(client: LspClient) -> None:
-    client.open("untitled:storm", CODE + "def add(sel")
+    client.open("untitled:storm", CODE + "def add(sel", language=NO_GRAMMAR)
     requests = []
     for _ in range(50):
         requests.append(client.post_completion("untitled:storm", 2, 11))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from rest_lsp.cancellation import CancelToken
+from rest_lsp.completion.confidence import confidence
 from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.request import (
@@ -392,3 +394,29 @@ def test_a_traced_service_hands_out_each_pass_as_the_engine_made_it() -> None:
     assert traced.trace is not None
     assert sum(each.n_taken for each in traced.trace.passes) == traced.tokens
     assert len(traced.trace.passes) == traced.forwards
+
+
+@pytest.mark.parametrize(
+    ("document", "option"),
+    [
+        ("x = █\n", "code"),
+        ("value█\n", "word"),
+        ("def f():\n    █\n", "block"),
+        ("x = 1  # the█\n", "text"),
+    ],
+)
+def test_a_guess_is_not_shown_while_typing_but_when_asked_for(document: str, option: str) -> None:
+    bench = Bench(ScriptedEngine("value", log_prob=math.log(0.4)), {f"min_confidence_{option}": 0.5})
+    doubtful = bench.complete(document, language="python", trigger=Trigger.AUTOMATIC)
+    assert (doubtful.text, doubtful.outcome) == ("", Outcome.FILTERED)
+    assert doubtful.confidence == pytest.approx(0.4)
+    assert not bench.recent.texts()
+    assert bench.complete(document, language="python", trigger=Trigger.INVOKED).text == "value"
+    sure = Bench(ScriptedEngine("value", log_prob=math.log(0.6)), {f"min_confidence_{option}": 0.5})
+    assert sure.complete(document, language="python", trigger=Trigger.AUTOMATIC).text == "value"
+
+
+def test_only_the_tokens_that_are_shown_count() -> None:
+    starts, log_probs = [0, 0, 4, 8], [-9.0, -1.0, -3.0, -7.0]
+    assert confidence(log_probs, starts, "ab, cd, ef", "ab, cd,") == pytest.approx(math.exp(-2))
+    assert confidence(log_probs, starts, "ab, cd, ef", "") == 0

@@ -30,6 +30,11 @@
 ---@field top_p? number Sample only from the tokens that make up this mass.
 ---@field top_k? integer Sample only from this many tokens; 0 means all.
 ---@field seed? integer The same seed samples the same completion.
+---@field min_confidence_code? number While typing, show only what the model gives this probability per token (their geometric mean).
+---@field min_confidence_word? number The same behind a part of a word.
+---@field min_confidence_block? number The same for several lines.
+---@field min_confidence_text? number The same in comments and strings.
+---@field min_confidence_invoked? number The same for a completion that was asked for by key.
 ---@field time_budget_automatic_ms? integer Time for a completion while typing; whole lines only. 0 is no limit.
 ---@field time_budget_invoked_ms? integer Time for a completion that was asked for by key. 0 is no limit.
 
@@ -92,6 +97,11 @@ return {
   { path = "completion.top_p", kind = "number", takes = "a number above 0, up to 1", low = 0, high = 1, is_open = true },
   { path = "completion.top_k", kind = "integer", takes = "a whole number from 0 to 1000", low = 0, high = 1000 },
   { path = "completion.seed", kind = "integer", takes = "a whole number from 0 to 2147483647", low = 0, high = 2147483647 },
+  { path = "completion.min_confidence_code", kind = "number", takes = "a number from 0 to 1", low = 0, high = 1 },
+  { path = "completion.min_confidence_word", kind = "number", takes = "a number from 0 to 1", low = 0, high = 1 },
+  { path = "completion.min_confidence_block", kind = "number", takes = "a number from 0 to 1", low = 0, high = 1 },
+  { path = "completion.min_confidence_text", kind = "number", takes = "a number from 0 to 1", low = 0, high = 1 },
+  { path = "completion.min_confidence_invoked", kind = "number", takes = "a number from 0 to 1", low = 0, high = 1 },
   { path = "completion.time_budget_automatic_ms", kind = "integer", takes = "a whole number from 0 to 60000", low = 0, high = 60000 },
   { path = "completion.time_budget_invoked_ms", kind = "integer", takes = "a whole number from 0 to 60000", low = 0, high = 60000 },
   { path = "drafting.enabled", kind = "boolean", takes = "true or false" },
