@@ -52,7 +52,7 @@ def git(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
     """Poll until `condition` holds; fails with `what` after the deadline."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
