@@ -8,16 +8,15 @@ from rich.table import Table
 
 from rest_lsp.bench.keystroke_report import KeystrokeReport, Summary, Times
 
-COLUMNS = (
-    "keys", "answered\np50/p95", "all keys\np50/p95", "model\np50/p95", "cache\np50/p99", "from\ncache", "by\nmodel",
-    "too\nlate", "shown", "saved per\ntyped", "errors",
-)  # fmt: skip
+TIMES = ("keys", "answered\np50/p95", "all keys\np50/p95", "model\np50/p95", "cache\np50/p99", "errors")
+WORTH = ("from\ncache", "by\nmodel", "by\nrule", "too\nlate", "shown", "typed", "saved", "saved per\ntyped")
 
 
 def print_keystrokes(console: Console, report: KeystrokeReport) -> None:
     """Latencies and shares, what suggestions were worth, then what the server took."""
     summaries = report.summaries()
-    console.print(_table(report, summaries), no_wrap=True)
+    console.print(_times(report, summaries))
+    console.print(_worth(summaries))
     for summary in summaries:
         if summary.project is None:
             prefixes = ", ".join(f"{name} {share:.1%}" for name, share in summary.prefixes.items())
@@ -38,20 +37,33 @@ def advantage(summaries: list[Summary]) -> float | None:
     return totals["ours"] / totals["bare"] if totals.get("bare") and "ours" in totals else None
 
 
-def _table(report: KeystrokeReport, summaries: list[Summary]) -> Table:
-    table = Table(title=f"Keystrokes: {report.model}", box=box.SIMPLE_HEAD, padding=(0, 0))
-    table.add_column("arm", no_wrap=True)
-    for column in COLUMNS:
-        table.add_column(column, justify="right", vertical="bottom", no_wrap=True)
+def _times(report: KeystrokeReport, summaries: list[Summary]) -> Table:
+    table = _empty_table(f"{report.model}: milliseconds until an answer came", TIMES)
     for summary in summaries:
-        shares = summary.shares
-        table.add_row(
-            summary.project or summary.arm, str(summary.keys), _pair(summary.answered), _pair(summary.all_keys),
-            _pair(summary.model), _number(summary.cache.p50) + "/" + _number(summary.cache.p99),
-            *(f"{shares[name]:.0%}" for name in ("cache", "model", "superseded", "shown")),
-            f"{summary.saved_per_typed:.3f}", str(summary.errors), style=None if summary.project else "bold",
-        )  # fmt: skip
+        cache = f"{_number(summary.cache.p50)}/{_number(summary.cache.p99)}"
+        times = (_pair(summary.answered), _pair(summary.all_keys), _pair(summary.model), cache)
+        _add(table, summary, str(summary.keys), *times, str(summary.errors))
     return table
+
+
+def _worth(summaries: list[Summary]) -> Table:
+    table = _empty_table("Who answered, and what it was worth", WORTH)
+    for summary in summaries:
+        shares = (f"{summary.shares[name]:.0%}" for name in ("cache", "model", "rule", "superseded", "shown"))
+        _add(table, summary, *shares, str(summary.typed), str(summary.saved), f"{summary.saved_per_typed:.3f}")
+    return table
+
+
+def _empty_table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 0))
+    table.add_column("arm", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", vertical="bottom", no_wrap=True)
+    return table
+
+
+def _add(table: Table, summary: Summary, *cells: str) -> None:
+    table.add_row(summary.project or summary.arm, *cells, style=None if summary.project else "bold")
 
 
 def _print_figures(console: Console, report: KeystrokeReport, arm: str) -> None:
