@@ -29,7 +29,7 @@ def dashboard(
         rest-lsp dashboard --no-browser --port 8123
     """
     from rest_lsp.dashboard.app import Pages
-    from rest_lsp.dashboard.index_health import examine_index
+    from rest_lsp.dashboard.index_health import check_installation, examine_index
     from rest_lsp.dashboard.serving import serve_dashboard
 
     record = settings_for(None, overrides).history_file
@@ -41,4 +41,4 @@ def dashboard(
             print_text(f"{address}\nreads {record}; Ctrl+C ends it")
 
     folder: Path | None = record.parent if browser else None
-    serve_dashboard(Pages(record, examine_index), port, announce, folder=folder)
+    serve_dashboard(Pages(record, examine_index, check_installation), port, announce, folder=folder)

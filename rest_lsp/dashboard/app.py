@@ -27,12 +27,17 @@ DEFAULT_SPAN = "24h"
 Examine = Callable[[Path], dict[str, Any]]
 """What an index holds and leaves out, for the folder of a workspace.  Blocks; raises RestLspError."""
 
+Check = Callable[[Path | None], list[dict[str, str]]]
+"""Every check of the installation, each with name, status, reason and fix.  Blocks for seconds."""
+
 
 class Pages:
     """Endpoints.  Each opens the record for itself, in a thread: they may run beside each other."""
 
-    def __init__(self, record: Path, examine_index: Examine, clock: Callable[[], float] = time.time) -> None:
-        self._record, self._examine_index, self._clock = record, examine_index, clock
+    def __init__(
+        self, record: Path, examine_index: Examine, check: Check, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._record, self._examine_index, self._check, self._clock = record, examine_index, check, clock
 
     def application(self) -> Starlette:
         routes = [
@@ -41,6 +46,7 @@ class Pages:
             Route("/api/completions", self.completions),
             Route("/api/completions/{number:int}", self.completion),
             Route("/api/index/{workspace:int}", self.index),
+            Route("/api/checks", self.checks),
             Mount("/assets", StaticFiles(directory=PAGE)),
         ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _refuse, sqlite3.Error: _unreadable})
@@ -72,20 +78,24 @@ class Pages:
         return JSONResponse(found)
 
     def index(self, request: Request) -> Response:
-        """Only folders that are in the record are looked at."""
-        with self._reading() as connection:
-            found = (
-                connection
-                and connection.execute(
-                    "SELECT root FROM workspaces WHERE id = ?", (request.path_params["workspace"],)
-                ).fetchone()
-            )
-        if not found or not found["root"]:
-            raise HTTPException(404, "There is no such workspace.")
         try:
-            return JSONResponse(self._examine_index(Path(found["root"])))
+            return JSONResponse(self._examine_index(self._root(request.path_params["workspace"])))
         except RestLspError as error:
             raise HTTPException(409, str(error)) from error
+
+    def checks(self, request: Request) -> Response:
+        """What `rest-lsp doctor` says, but for the completion at its end, for one workspace or for none."""
+        workspace = _workspace(request)
+        return JSONResponse(self._check(None if workspace is None else self._root(workspace)))
+
+    def _root(self, workspace: int) -> Path:
+        """Only folders that are in the record are looked at."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT root FROM workspaces WHERE id = ?", (workspace,)) if connection else ()
+            for (root,) in rows:
+                if root:
+                    return Path(root)
+        raise HTTPException(404, "There is no such workspace.")
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:

@@ -1,4 +1,4 @@
-"""What the index of a workspace holds and leaves out, file by file, summed up for the page."""
+"""What takes the page some seconds: what an index holds and leaves out, and the checks of the installation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from rest_lsp.config_sources import load_settings
 from rest_lsp.datastore.audit import AuditEntry
+from rest_lsp.doctor import examine
 from rest_lsp.errors import DatastoreError
 from rest_lsp.models.tokenizer_file import find_tokenizer
 from rest_lsp.workspace import model_name, open_datastore
@@ -27,6 +28,11 @@ def examine_index(root: Path) -> dict[str, Any]:
         return summed_up(datastore.audit())
     finally:
         datastore.close()
+
+
+def check_installation(root: Path | None) -> list[dict[str, str]]:
+    """Every check of `rest-lsp doctor` but the completion at its end, which would load a model of its own."""
+    return [check._asdict() for check in examine(load_settings(root), root, with_completion=False)]
 
 
 def summed_up(entries: Iterable[AuditEntry]) -> dict[str, Any]:

@@ -21,12 +21,14 @@ from rest_lsp.healing import Healing
 from rest_lsp.history.events import Event, Request
 from rest_lsp.server.recorded import completion_of
 from tests import histories
-from tests.e2e.dashboard_browser import Visit, chromium, dashboard, record_of, serious_findings, write
+from tests.e2e.dashboard_browser import PATIENCE_MS, Visit, chromium, dashboard, record_of, serious_findings, write
 from tests.engines import RandomDrafter, run, tiny_engine
 
 PICTURES = Path(__file__).parents[2] / "out" / "dashboard"
 WIDTHS, SCHEMES = (400, 2000), ("light", "dark")
 N_MANY = 1_000_000
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +134,15 @@ def test_the_page_shows_what_is_new_by_itself(visit: Visit, history: Path) -> No
     write(history, [Request(time.time(), "/home/me/project", "src/new.py", "returned", 50.0, completion=made)])
     expect(page.locator("#completions button").first).to_contain_text("src/new.py")
     assert total(page, "Requests") == f"{before + 1:,}"
+
+
+def test_the_checks_of_doctor_are_shown(visit: Visit) -> None:
+    page = visit.open(width=400)
+    page.get_by_role("button", name="Check this installation").click()
+    expect(page.locator("#checks tbody tr").nth(2)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert serious_findings(page) == []
+    assert visit.problems == []
 
 
 class Witness(RandomDrafter):

@@ -40,13 +40,16 @@ class Visitor:
     """A client without a browser's manners: it sends what it is told to."""
 
     def __init__(self, record: Path) -> None:
-        self.guard = Guard(Pages(record, self.examine, lambda: NOW).application(), PORT)
+        self.guard = Guard(Pages(record, self.examine, self.check, lambda: NOW).application(), PORT)
         self.cookie = ""
 
     def examine(self, root: Path) -> dict[str, Any]:
         if root.name == "broken":
             raise DatastoreError("The index is broken.", "Mend it.")
         return {"root": str(root)}
+
+    def check(self, root: Path | None) -> list[dict[str, str]]:
+        return [{"name": "root", "status": "ok", "reason": str(root), "fix": ""}]
 
     def enter(self) -> Answer:
         answer = self.get(self.guard.address)
@@ -192,6 +195,14 @@ def test_wrong_questions_are_answered_with_a_sentence(visitor: Visitor) -> None:
     answers = [visitor.get(path) for path in wrong]
     assert [answer.status for answer in answers] == [400, 400, 404, 404, 409]
     assert all(answer.json["message"].endswith(".") for answer in answers)
+
+
+def test_checks_are_of_the_workspace_that_is_chosen(visitor: Visitor) -> None:
+    visitor.enter()
+    [chosen] = [each for each in visitor.get("/api/overview").json["workspaces"] if each["root"] == "/b"]
+    assert visitor.get("/api/checks").json[0]["reason"] == "None"
+    assert visitor.get(f"/api/checks?workspace={chosen['id']}").json[0]["reason"] == "/b"
+    assert visitor.get("/api/checks?workspace=99").status == 404
 
 
 def test_before_the_first_completion_there_is_a_page_all_the_same(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 // The page: what is chosen, and asking again and again for what is new.
 
 import { ask, Refused } from "./api.js";
+import { offerChecks } from "./checks.js";
 import { Completions } from "./completions.js";
 import { element } from "./dom.js";
 import { ago, bytes } from "./format.js";
@@ -75,6 +76,7 @@ function restyle() {
 
 // The address has done its work, and need not stand in anybody's history.
 history.replaceState(null, "", "/");
+offerChecks(page);
 page.span.addEventListener("change", again);
 page.workspace.addEventListener("change", again);
 page.theme.addEventListener("change", () => {
