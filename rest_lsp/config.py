@@ -108,7 +108,7 @@ class CompletionOptions(Section):
     )
     min_confidence_word: float = Field(default=0.65, ge=0, le=1, description="The same behind a part of a word.")
     min_confidence_block: float = Field(default=0.65, ge=0, le=1, description="The same for several lines.")
-    min_confidence_text: float = Field(default=0.6, ge=0, le=1, description="The same in comments and strings.")
+    min_confidence_text: float = Field(default=0.65, ge=0, le=1, description="The same in comments and strings.")
     min_confidence_invoked: float = Field(
         default=0.0, ge=0, le=1, description="The same for a completion that was asked for by key."
     )

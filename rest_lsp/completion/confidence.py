@@ -1,6 +1,7 @@
 """How sure the model is of what it wrote, and how sure it must be before that is shown unasked.
 
 Nobody is interrupted by a guess: below a threshold nothing is shown while somebody types.  Whoever asks by key gets it.
+`tests/recorded/thresholds.py` prints what each threshold costs and saves, and says how the defaults were chosen.
 """
 
 from __future__ import annotations

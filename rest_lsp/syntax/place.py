@@ -15,8 +15,8 @@ from rest_lsp.syntax.parsed import Parsed, Part, Scope
 MAX_CHARACTERS = 300_000
 """A longer document would take a tenth of a second and more when it is first seen."""
 KEPT_DOCUMENTS = 16
-LITERAL_ENDS = ('"""', "'''", "`", "*/")
-"""Of literals with several lines.  Without its end a grammar sees an error, and no literal."""
+LITERALS = {'"""': '"""', "'''": "'''", "`": "`", "/*": "*/"}
+"""What begins and ends literals of several lines.  Without its end a grammar sees an error, and no literal."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Place:
     def is_code_behind(self, text: str) -> bool:
         """Whether what follows `text` is neither in a comment nor in a string, also one that is not closed yet."""
         behind = self.cursor + len(text)
-        return all(self._with(text + end, 0).part_at(behind).scope is Scope.CODE for end in ("", *LITERAL_ENDS))
+        ends = ["", *(end for begin, end in LITERALS.items() if begin in text)]
+        return all(self._with(text + end, 0).part_at(behind).scope is Scope.CODE for end in ends)
 
     def _with(self, text: str, n_replaced: int) -> Parsed:
         return self.document.with_insert(self.cursor, self.cursor + n_replaced, text)

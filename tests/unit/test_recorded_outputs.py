@@ -6,6 +6,7 @@ The model is qwen2.5-coder-0.5b in int8; `tests/recorded` holds the files, the c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -34,7 +35,7 @@ def raw_in(language: str) -> Sequence[Shown]:
 
 def test_there_are_enough_of_them() -> None:
     assert len(LANGUAGES) >= 6
-    assert sum(len(shown_in(language)) for language in LANGUAGES) >= 1000
+    assert sum(len(shown_in(language)) for language in LANGUAGES) >= 2000
     assert all(any(shown.insertion.text for _, shown in shown_in(language)) for language in LANGUAGES)
 
 
@@ -79,6 +80,21 @@ def test_what_is_right_stays_right() -> None:
     assert kept > 0.9 * right
 
 
+def test_line_ends_of_windows_change_no_suggestion() -> None:
+    files, outputs = read_files(), read_outputs()
+    for output in outputs[::20]:
+        file, case = files[output.case.file], output.case
+        with_returns = replace(file, text=windows(file.text))
+        moved = replace(
+            case,
+            start=len(windows(file.text[: case.start])),
+            end=len(windows(file.text[: case.end])),
+            inserted=windows(case.inserted),
+        )
+        shown = ours(replace(output, case=moved), with_returns, ParsedDocuments()).insertion
+        assert shown.text == windows(ours(output, file, ParsedDocuments()).insertion.text)
+
+
 def test_every_file_comes_with_its_licence() -> None:
     for file in read_files():
         assert (HERE / "licences" / f"{file.licence}.txt").read_text(encoding="utf-8").strip()
@@ -86,3 +102,7 @@ def test_every_file_comes_with_its_licence() -> None:
 
 def first_line(text: str) -> str:
     return text.partition("\n")[0].rstrip()
+
+
+def windows(text: str) -> str:
+    return text.replace("\n", "\r\n")
