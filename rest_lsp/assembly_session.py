@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from rest_lsp.assembly import (
@@ -29,13 +30,17 @@ from rest_lsp.models.progress import Progress, silent
 from rest_lsp.stats import StatsLog
 from rest_lsp.workspace import open_datastore
 
+LoadModel = Callable[[Settings, Progress], LoadedModel]
 
-def open_session(settings: Settings, roots: Sequence[Path], progress: Progress = silent) -> Session:
+
+def open_session(
+    settings: Settings, roots: Sequence[Path], progress: Progress = silent, *, load: LoadModel = load_model
+) -> Session:
     """Load the model, measure the machine the first time, open the datastores; seconds.
 
     Raises ModelError, ConfigError or DatastoreError, each with a remedy, and whatever `progress` raises.
     """
-    return Session(load_model(settings, progress), settings, roots, progress)
+    return Session(load(settings, progress), settings, roots, progress)
 
 
 class Session:
@@ -85,8 +90,16 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """Plain data about what runs, for people."""
+        engine = self.model.engine
         cost = self._step_cost.measured if self._step_cost else None
-        return {**asdict(self.model.engine.info), "reasons": self.model.reasons, "step_cost": cost}
+        known = {"loaded": engine.is_loaded, "reasons": self.model.reasons, "step_cost": cost}
+        return {**asdict(engine.info), **known}
+
+    def rest(self, idle_s: float) -> None:
+        """Free the model's memory when nobody has used it for so long; the next request loads it again."""
+        engine = self.model.engine
+        if engine.is_loaded and monotonic() - engine.last_used_s >= idle_s:
+            engine.rest()
 
     def close(self) -> None:
         self._keep()

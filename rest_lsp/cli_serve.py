@@ -1,25 +1,45 @@
-"""`rest-lsp serve`: hands standard input and output to the server before anything else can write to them."""
+"""`rest-lsp serve` in this process: hands standard input and output to the server before anything else can write there.
+
+What serves an editor is the same here and in the daemon; `cli_front` decides which of them it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from rest_lsp.cli_options import Overrides, takes_options
 from rest_lsp.config_sources import Loaded, load_settings
 
+if TYPE_CHECKING:
+    from rest_lsp.server.backend import Backend
 
-@takes_options("model", "device", "completion", "drafting", "datastore", "server", "history")
-def serve(*, overrides: Overrides) -> None:
+SECTIONS = ("model", "device", "completion", "drafting", "datastore", "server", "history")
+LoadSettings = Callable[[Path | None, Mapping[str, Any]], Loaded]
+
+
+@takes_options(*SECTIONS)
+def serve(
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Run a server for this editor alone, with its own model.")
+    ] = False,
+    *,
+    overrides: Overrides,
+) -> None:
     """Run the language server on standard input and output.
 
-    Editors start it; see editor_extension/README.md for how. Workspace and settings come from the editor.
+    Editors start it; see editor_extension/README.md for how. Workspace and settings come from the editor. All windows
+    of one user share one process, which is started when it is needed; see `rest-lsp daemon`.
 
         rest-lsp serve
 
         rest-lsp serve --model qwen2.5-coder-1.5b --device cuda
     """
+    # `cli_front` has looked at it: whoever comes here serves alone.
+    del in_process
     serve_stdio(overrides)
 
 
@@ -29,20 +49,26 @@ def serve_stdio(overrides: Overrides, record_to: Path | None = None) -> None:
 
     pipes = claim_stdio()
 
-    from rest_lsp.server.backend import Backend
     from rest_lsp.server.run import run_stdio
 
     def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
         return load_settings(workspace, editor=editor, command_line=overrides)
 
     transcript = _transcript(record_to) if record_to is not None else None
-    run_stdio(Backend(load, _open_session, _fetch_model, _examine), pipes=pipes, transcript=transcript)
+    run_stdio(make_backend(load, _open_session), pipes=pipes, transcript=transcript)
 
 
 def _transcript(path: Path) -> Any:
     from rest_lsp.server.transcript import Transcript
 
     return Transcript(path)
+
+
+def make_backend(load: LoadSettings, open_session: Callable[..., Any]) -> Backend:
+    """What serves one editor."""
+    from rest_lsp.server.backend import Backend
+
+    return Backend(load, open_session, _fetch_model, _examine)
 
 
 def _open_session(*arguments: Any) -> Any:

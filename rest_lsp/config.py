@@ -7,7 +7,7 @@ Where the values come from is the business of `config_sources`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,11 +30,11 @@ def user_cache_dir() -> Path:
     return _xdg("XDG_CACHE_HOME", ".cache") / "rest-lsp"
 
 
-def user_config_file() -> Path:
+def user_config_file(environment: Mapping[str, str] = os.environ) -> Path:
     """The user's own `rest-lsp.toml`, which applies to every workspace."""
-    if os.name == "nt" and (roaming := os.environ.get("APPDATA")):
+    if os.name == "nt" and (roaming := environment.get("APPDATA")):
         return Path(roaming) / "rest-lsp" / WORKSPACE_FILE
-    return _xdg("XDG_CONFIG_HOME", ".config") / "rest-lsp" / WORKSPACE_FILE
+    return _xdg("XDG_CONFIG_HOME", ".config", environment) / "rest-lsp" / WORKSPACE_FILE
 
 
 class Section(BaseModel):
@@ -176,6 +176,12 @@ class ServerOptions(Section):
     log_level: Literal["error", "warning", "info", "debug"] = Field(
         default="info", description="How much goes to the editor's log. Code never does."
     )
+    unload_minutes: float = Field(
+        default=0.0, ge=0, le=10080, description="Free the model's memory after so long without a request. 0 keeps it."
+    )
+    linger_minutes: float = Field(
+        default=10.0, ge=0, le=10080, description="The shared process ends so long after its last editor has gone."
+    )
 
 
 class HistoryOptions(Section):
@@ -286,6 +292,6 @@ def _options() -> Iterator[Option]:
             yield Option(section, name, field)
 
 
-def _xdg(variable: str, fallback: str) -> Path:
-    chosen = Path(os.environ.get(variable, ""))
+def _xdg(variable: str, fallback: str, environment: Mapping[str, str] = os.environ) -> Path:
+    chosen = Path(environment.get(variable, ""))
     return chosen if chosen.is_absolute() else Path.home() / fallback

@@ -20,6 +20,7 @@ LAYERS = (
     ("doctor",),
     ("bench",),
     ("cli_options", "cli_terminal"),
+    ("daemon",),
     ("server",),
     ("assembly", "folders", "workspace", "config_sources"),
     ("completion",),
@@ -42,6 +43,7 @@ LAYERS = (
         "cancellation",
         "memory",
         "errors",
+        "version",
     ),
 )
 LEVEL = {name: -level for level, names in enumerate(LAYERS) for name in names}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from rest_lsp.cli import app
+from rest_lsp.cli_app import app
 from rest_lsp.config import Option, options
 from rest_lsp.config_neovim import HELP_FILE, LUA_FILE, lua_text, with_help
 from rest_lsp.config_text import SCHEMA_FILE, options_table, schema_text, with_table

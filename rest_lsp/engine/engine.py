@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -50,10 +52,16 @@ class EngineInfo:
 class Engine:
     """Generates token by token, or faster with a drafter; the tokens are the same."""
 
-    def __init__(self, verifier: ModelVerifier, info: EngineInfo) -> None:
-        self._verifier = verifier
+    def __init__(
+        self, verifier: ModelVerifier, info: EngineInfo, build: Callable[[], ModelVerifier] | None = None
+    ) -> None:
+        """`build` loads the model again when it is needed after a rest; without it the engine cannot rest."""
+        self._verifier: ModelVerifier | None = verifier
+        self._build = build
         self.info = info
+        self.capacity = verifier.cache.capacity
         self.last_prefill = PrefillReport(0, 0, 0.0)
+        self.last_used_s = time.monotonic()
 
     @classmethod
     def load(
@@ -66,26 +74,44 @@ class Engine:
         torch.set_num_threads(threads)
         # A window that slides is never reached: attention here looks at everything.
         seen = min(packed.config.max_context, packed.config.sliding_window or packed.config.max_context)
-        model = _load(packed, device, dtype, threads, min(capacity, seen))
-        caches = KVPool(model)
-        if device.value == "cpu":
-            # It takes a second or two, and whoever waits for the first completion need not.
-            threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()
-        info = EngineInfo(name, device.value, dtype.value, threads, model.n_bytes_per_token, caches.n_bytes)
-        return cls(ModelVerifier(model, caches), info)
+
+        def build() -> ModelVerifier:
+            model = _load(packed, device, dtype, threads, min(capacity, seen))
+            if device.value == "cpu":
+                # It takes a second or two, and whoever waits for the first completion need not.
+                threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()
+            return ModelVerifier(model, KVPool(model))
+
+        verifier = build()
+        n_bytes, n_kv_bytes = verifier.model.n_bytes_per_token, verifier.n_kv_bytes
+        return cls(verifier, EngineInfo(name, device.value, dtype.value, threads, n_bytes, n_kv_bytes), build)
 
     @property
     def config(self) -> DecoderConfig:
-        return self._verifier.model.config
+        return self.verifier.model.config
 
     @property
-    def capacity(self) -> int:
-        return self._verifier.cache.capacity
+    def is_loaded(self) -> bool:
+        """False while it rests."""
+        return self._verifier is not None
 
     @property
     def verifier(self) -> ModelVerifier:
-        """For measurements of single passes; completions go through `generate`."""
+        """For measurements of single passes; completions go through `generate`.  Ends a rest, which takes seconds."""
+        if self._verifier is None:
+            assert self._build is not None, "only an engine that can be built again rests"
+            self._verifier = self._build()
+        self.last_used_s = time.monotonic()
         return self._verifier
+
+    def rest(self) -> None:
+        """Free the weights and the KV caches until they are needed again."""
+        if self._build is None:
+            return
+        self._verifier = None
+        gc.collect()
+        if self.info.device == "cuda":
+            torch.cuda.empty_cache()
 
     def generate(
         self,
@@ -108,10 +134,11 @@ class Engine:
                 f"A prompt of {len(prompt)} tokens and {max_tokens} new ones exceed the {self.capacity} of the model.",
                 "Lower completion.prompt_tokens or completion.max_tokens.",
             )
-        self.last_prefill = self._verifier.prefill(prompt[:-1], cancel)
+        verifier = self.verifier
+        self.last_prefill = verifier.prefill(prompt[:-1], cancel)
         try:
             yield from decode(
-                self._verifier,
+                verifier,
                 prompt,
                 context=context,
                 drafter=drafter,
@@ -121,19 +148,21 @@ class Engine:
                 max_tokens=max_tokens,
             )
         finally:
-            if not self._verifier.model.settles:
+            self.last_used_s = time.monotonic()
+            if not verifier.model.settles:
                 # What is kept must not depend on how far a draft ran past the place where the caller stopped, or the
                 # next prompt would find other bits in the cache with drafts than without.
-                cache = self._verifier.cache
+                cache = verifier.cache
                 cache.roll_back(min(cache.length, len(prompt) - 1))
 
     def prefill(self, prompt: Sequence[int], cancel: CancelToken) -> None:
         """Take a prompt into the KV cache without continuing it.  Raises `Cancelled` between chunks, which stay."""
-        self._verifier.prefill(prompt[:-1][: self.capacity], cancel)
+        self.verifier.prefill(prompt[:-1][: self.capacity], cancel)
 
     def forget(self) -> None:
         """Empty the KV caches."""
-        self._verifier.forget()
+        if self._verifier is not None:
+            self._verifier.forget()
 
 
 def _pick(sampling: Sampling, logits: torch.Tensor, position: int, healing: Healing | None) -> int:

@@ -81,6 +81,7 @@ class ModelVerifier:
     def __init__(self, model: Model, caches: KVPool) -> None:
         self.model, self._caches = model, caches
         self.cache = caches.newest
+        self.n_kv_bytes = caches.n_bytes
         self._lead: Sequence[int] = ()
         self._last: _Verified | None = None
 

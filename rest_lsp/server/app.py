@@ -46,6 +46,7 @@ from rest_lsp.server.recorder import Recorder
 from rest_lsp.server.session import SessionKeeper
 from rest_lsp.server.status import STATUS_REQUEST, StatusBoard
 from rest_lsp.server.transcript import Transcript
+from rest_lsp.server.turns import TurnThread
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,18 @@ class RestLanguageServer(LanguageServer):
 
     protocol: LifecycleProtocol
 
-    def __init__(self, backend: Backend, client_log: ClientLog, transcript: Transcript | None = None) -> None:
-        """To be called on the event loop."""
+    def __init__(
+        self,
+        backend: Backend,
+        client_log: ClientLog,
+        transcript: Transcript | None = None,
+        *,
+        model_thread: TurnThread | None = None,
+    ) -> None:
+        """To be called on the event loop.
+
+        With a `model_thread` it takes turns with other servers of this process, which then has no parent to watch.
+        """
         super().__init__(
             "rest-lsp", _package_version(), protocol_cls=LifecycleProtocol, converter_factory=default_converter
         )
@@ -74,7 +85,7 @@ class RestLanguageServer(LanguageServer):
         self._recorder = Recorder(lambda: self._keeper.session)
         self._history = History(self._recorder)
         self._acceptance = Acceptance(self._recorder.shown, self._recorder.taken)
-        self._engine = Worker("rest-lsp-engine", on_busy=self._status.busy)
+        self._engine = Worker("rest-lsp-engine", on_busy=self._status.busy, thread=model_thread)
         files = Worker("rest-lsp-files")
         self._keeper = SessionKeeper(
             backend.open_session, self._engine, Worker("rest-lsp-indexer"), self._status, self._session_opened
@@ -85,9 +96,10 @@ class RestLanguageServer(LanguageServer):
         self._completion = InlineCompletion(
             self._engine, files, self._history, self._offers, self._prewarmer, self._service, transcript
         )
-        errands, self._fetcher = Worker("rest-lsp-errands"), Worker("rest-lsp-fetcher")
+        self._errands = errands = Worker("rest-lsp-errands")
+        self._fetcher = Worker("rest-lsp-fetcher")
         models = ModelChoice(backend, self._keeper, self._configuration, self._status, errands, self._fetcher)
-        self._watch = ParentWatch(self._orphaned)
+        self._watch = ParentWatch(self._orphaned, watches_parent=model_thread is None)
         self._watch.start()
         self._register_features(SuggestionReports(self._acceptance, self._history))
         self._register_commands(models, Diagnosis(backend, errands, self._engine))
@@ -111,9 +123,20 @@ class RestLanguageServer(LanguageServer):
         self._watch.stop()
         self._buffers.stop()
         self._fetcher.stop()
+        self._errands.stop()
         self._keeper.close()
         self._recorder.close(timeout_s)
         return self._engine.join(timeout_s)
+
+    def summary(self) -> dict[str, Any]:
+        """Who is served, for somebody who looks at all servers of this process."""
+        is_open = self.protocol.phase is not Phase.NEW
+        return {
+            "editor": self._client_name,
+            "folders": [str(root) for root in self._configuration.roots],
+            "state": self._status.state,
+            "open_documents": len(self.protocol.workspace.text_documents) if is_open else 0,
+        }
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log it; pygls would show a popup."""

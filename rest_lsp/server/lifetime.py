@@ -13,9 +13,9 @@ POLL_INTERVAL_S = 0.5
 class ParentWatch:
     """Polls, since no system tells a process that its parent has died in a way that works on all of them."""
 
-    def __init__(self, on_orphaned: Callable[[str], None]) -> None:
+    def __init__(self, on_orphaned: Callable[[str], None], *, watches_parent: bool = True) -> None:
         self._on_orphaned = on_orphaned
-        self._parent = os.getppid()
+        self._parent = os.getppid() if watches_parent else None
         self._editor: int | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -33,7 +33,7 @@ class ParentWatch:
 
     async def _poll(self) -> None:
         while True:
-            if os.getppid() != self._parent:
+            if self._parent is not None and os.getppid() != self._parent:
                 self._on_orphaned("The process that started the server has ended.")
                 return
             if self._editor is not None and not is_alive(self._editor):

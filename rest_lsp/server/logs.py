@@ -6,6 +6,7 @@ An exception's own words may quote a document, so only those of `RestLspError`, 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import queue
 import sys
@@ -22,32 +23,40 @@ from rest_lsp.errors import RestLspError
 _BUFFERED_RECORDS = 500
 _KEPT_LINES = 50
 _FLUSH_S = 0.3
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_concerned: contextvars.ContextVar[logging.Handler | None] = contextvars.ContextVar("concerned", default=None)
 
 
 class ClientLog(logging.Handler):
     """Keeps records until `connect`, then passes them on as `window/logMessage`; remembers the last lines."""
 
-    def __init__(self, other: logging.Handler) -> None:
-        """Once there is a client, `other` gets warnings only."""
+    def __init__(self, other: logging.Handler | None = None) -> None:
+        """Once there is a client, `other` gets warnings only.  Without it, only what is `claimed` is this client's."""
         super().__init__()
         self._other = other
         self._send: Callable[[types.LogMessageParams], None] | None = None
         self._buffer: deque[types.LogMessageParams] = deque(maxlen=_BUFFERED_RECORDS)
         self.recent: deque[str] = deque(maxlen=_KEPT_LINES)
 
+    def claim(self) -> None:
+        """What is logged in this context, and in contexts copied from it, concerns this client."""
+        _concerned.set(self)
+
     def connect(self, send: Callable[[types.LogMessageParams], None]) -> None:
         """Send what was kept, and from now on everything.  `send` is called from any thread."""
         self.acquire()
         try:
             self._send = send
-            self._other.setLevel(logging.WARNING)
+            if self._other is not None:
+                self._other.setLevel(logging.WARNING)
             while self._buffer:
                 send(self._buffer.popleft())
         finally:
             self.release()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self._other is None and _concerned.get() is not self:
+            return
         line = f"{record.name}: {record.getMessage()}"
         self.recent.append(line)
         params = types.LogMessageParams(_message_type(record.levelno), line)
@@ -87,17 +96,21 @@ class ErrorStream(logging.Handler):
 def configure_logging(level: str) -> ClientLog:
     """Route the package's records to stderr and to the returned handler; libraries only to stderr, from warnings on."""
     stderr = ErrorStream()
-    stderr.setFormatter(logging.Formatter(_FORMAT))
+    log_to(stderr, level)
+    client = ClientLog(stderr)
+    logging.getLogger("rest_lsp").addHandler(client)
+    return client
+
+
+def log_to(handler: logging.Handler, level: str) -> None:
+    """Send the package's records to `handler` and nowhere else, and those of libraries from warnings on."""
+    handler.setFormatter(logging.Formatter(FORMAT))
     root = logging.getLogger()
-    root.handlers = [stderr]
+    root.handlers = [handler]
     root.setLevel(logging.WARNING)
     # pygls logs whole messages, that is: documents.
     logging.getLogger("pygls").setLevel(logging.CRITICAL + 1)
-    client = ClientLog(stderr)
-    package = logging.getLogger("rest_lsp")
-    package.addHandler(client)
     set_level(level)
-    return client
 
 
 def set_level(level: str) -> None:

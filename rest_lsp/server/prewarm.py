@@ -76,7 +76,7 @@ class Prewarmer:
             if service is not None:
                 service.prewarm(request, cancel)
 
-        self._engine.post(_KEY, work, is_quiet=True).add_done_callback(_log_failure)
+        self._engine.post(_KEY, work, is_quiet=True, gives_way=True).add_done_callback(_log_failure)
 
     def _start_ahead(self, request: CompletionRequest, take: TakeAhead) -> None:
         self._alarm = None
@@ -87,7 +87,7 @@ class Prewarmer:
             service = self._find_service()
             return service.complete(request, cancel) if service is not None else None
 
-        future = self._engine.post(_KEY, work, is_quiet=True)
+        future = self._engine.post(_KEY, work, is_quiet=True, gives_way=True)
         future.add_done_callback(lambda done: _take_or_log(done, request, take))
 
 

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 Outcome = TypeVar("Outcome")
 _INDEXER_END_S = 0.5
+_REST_LOOKS = 4
+"""So often within the time after which a model may rest is it looked whether it may."""
 _REQUESTS_END_S = 1.0
 
 
@@ -48,6 +50,7 @@ class SessionKeeper:
         self._on_open = on_open
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._rest_timer: asyncio.TimerHandle | None = None
         # Touched in the engine's thread only, so that a session that was superseded while it opened is closed, too.
         self._live: Session | None = None
 
@@ -83,6 +86,18 @@ class SessionKeeper:
         """The editor has the focus again: what happened on disk meanwhile may have been missed."""
         if self.session is not None and self.session.datastore is not None:
             self.session.datastore.compare_soon()
+
+    def _rest_later(self, session: Session, idle_s: float) -> None:
+        """Let the model rest whenever nobody has used it for `idle_s`, as long as the session is this one."""
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+        if idle_s and session is self.session:
+            self._rest_timer = self._loop.call_later(idle_s / _REST_LOOKS, self._rest, session, idle_s)
+
+    def _rest(self, session: Session, idle_s: float) -> None:
+        if session is self.session and self._engine.is_idle:
+            self._engine.post("rest", lambda _: session.rest(idle_s), is_quiet=True).add_done_callback(_ignore)
+        self._rest_later(session, idle_s)
 
     def close(self) -> None:
         """Cancel everything and close the session in the engine's thread, which then ends.  Returns at once."""
@@ -143,6 +158,7 @@ class SessionKeeper:
 
     def _use(self, session: Session, settings: Settings) -> None:
         self._on_open(session, settings)
+        self._rest_later(session, 60 * settings.server.unload_minutes)
         if session.datastore is not None:
             self._start(self._refresh(session.datastore, then_watch=settings.datastore.watch))
 
@@ -190,3 +206,9 @@ class SessionKeeper:
             session = None
             # Weights are large, so they must not wait for Python to look for reference cycles.
             gc.collect()
+
+
+def _ignore(future: asyncio.Future[None]) -> None:
+    """A rest that failed or was cancelled is tried again later."""
+    if not future.cancelled():
+        future.exception()

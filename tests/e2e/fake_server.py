@@ -1,4 +1,4 @@
-"""The real server process with a session that needs no model: what it answers is written in the document itself.
+"""The real server process, or daemon, with a session that needs no model: its answers stand in the document itself.
 
 The word before the cursor decides: `slow` works until it is cancelled, `stuck` does not even notice that, `gate` works
 until a buffer `untitled:gate` is open, `fail` and `refuse` raise, `print` writes to stdout, `empty` says nothing;
@@ -7,13 +7,21 @@ until a buffer `untitled:gate` is open, `fail` and `refuse` raise, `print` write
 
 from __future__ import annotations
 
-from rest_lsp.drafting.deleted import DeletedText
-from rest_lsp.server.stdio import claim_stdio
+import os
+import sys
+
+AS_DAEMON = "--as-daemon"
+
+if os.environ.get("REST_LSP_TEST_WAY") == "daemon" and AS_DAEMON not in sys.argv:
+    from tests.e2e.fake_front import serve_by_daemon
+
+    serve_by_daemon([sys.executable, *sys.argv, AS_DAEMON])
+
+from rest_lsp.server.stdio import claim_stdio  # noqa: E402
 
 PIPES = claim_stdio()
 
 import argparse  # noqa: E402
-import os  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
 import weakref  # noqa: E402
@@ -26,6 +34,9 @@ from rest_lsp.cancellation import CancelToken  # noqa: E402
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, SourceUse  # noqa: E402
 from rest_lsp.config import Settings  # noqa: E402
 from rest_lsp.config_sources import Loaded, load_settings  # noqa: E402
+from rest_lsp.daemon.address import runtime_address  # noqa: E402
+from rest_lsp.daemon.run import run_daemon  # noqa: E402
+from rest_lsp.drafting.deleted import DeletedText  # noqa: E402
 from rest_lsp.errors import Cancelled, ModelError, RequestError  # noqa: E402
 from rest_lsp.server.backend import Backend  # noqa: E402
 from rest_lsp.server.run import run_stdio  # noqa: E402
@@ -33,6 +44,7 @@ from rest_lsp.stats import StatsLog  # noqa: E402
 
 STEP_S = 0.002
 LONGEST_S = 120.0
+LINGER_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,7 @@ class Counts:
     former_was_alive: bool = False
     running: int = 0
     most_running: int = 0
+    rested: int = 0
 
 
 class FakeService:
@@ -208,6 +221,9 @@ class FakeSession:
     def status(self) -> dict[str, Any]:
         return {"model": self._settings.model.name, "device": "cpu", "thread": threading.current_thread().name}
 
+    def rest(self, idle_s: float) -> None:
+        self.datastore.status().rested += 1
+
     def close(self) -> None:
         if self._close_gate is not None:
             self._close_gate.touch()
@@ -230,6 +246,7 @@ def main() -> None:
     parser.add_argument("--fetch-gate", type=Path, help="fetching a chosen model waits until this file exists")
     parser.add_argument("--no-model", action="store_true")
     parser.add_argument("--broken", action="store_true")
+    parser.add_argument(AS_DAEMON, action="store_true")
     given = parser.parse_args()
 
     opened: list[weakref.ref[FakeSession]] = []
@@ -266,7 +283,10 @@ def main() -> None:
             Check("torch", "fail", "It is not here.", "Install it."),
         ]
 
-    run_stdio(Backend(load, open_session, fetch_model, examine), pipes=PIPES)
+    backend = Backend(load, open_session, fetch_model, examine)
+    if given.as_daemon:
+        run_daemon(runtime_address(), lambda _: backend, lambda: LINGER_S)
+    run_stdio(backend, pipes=PIPES)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rest_lsp.daemon.address import Address
 from tests.e2e.lsp_client import LspClient, completion_params, frame
 
 URI = "file:///nowhere/a.py"
@@ -221,12 +222,13 @@ def test_an_expected_failure_is_answered_with_its_sentence(shared: LspClient) ->
     assert_still_works(shared)
 
 
-def test_prints_of_libraries_go_to_stderr(ready: LspClient) -> None:
+def test_prints_of_libraries_go_to_stderr(ready: LspClient, way: str, runtime_folder: Path) -> None:
     ready.open(URI, "print")
     assert ready.complete(URI, 0, 5)[0]["insertText"] == "<5>"
     assert ready.shut_down() == 0
-    assert b"a library says hello" in ready.stderr
-    assert b"and so does a C library" in ready.stderr
+    said = ready.stderr if way == "in process" else Address(runtime_folder).stray_output.read_bytes()
+    assert b"a library says hello" in said
+    assert b"and so does a C library" in said
 
 
 def test_no_document_text_in_any_log(ready: LspClient) -> None:

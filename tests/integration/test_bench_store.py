@@ -13,7 +13,7 @@ from rest_lsp.bench.store_index import measure
 from rest_lsp.bench.store_plot import write_index_plot, write_store_plot
 from rest_lsp.bench.store_retrieval import measure as measure_retrieval
 from rest_lsp.bench.store_text import draw_contexts, read_corpus
-from rest_lsp.cli import app
+from rest_lsp.cli_app import app
 from rest_lsp.errors import RestLspError
 from rest_lsp.tokenizer import Tokenizer
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rest_lsp.cli import app
+from rest_lsp.cli_app import app
 from tests.files_datastore import git, write_files
 
 SECRET = "AKIA" + "IOSFODNN7EXAMPLE"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rest_lsp.cli import app
+from rest_lsp.cli_app import app
 from rest_lsp.datastore.datastore import Datastore, tokenizer_fingerprint
 from rest_lsp.datastore.shared import SharedStores
 from rest_lsp.errors import DatastoreError

@@ -1,0 +1,35 @@
+"""One loaded model for all sessions of a process that ask for the same."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+from rest_lsp.assembly import LoadedModel, load_model, wanted_capacity
+from rest_lsp.config import Settings
+from rest_lsp.models.progress import Progress
+
+
+class ModelPool:
+    """Hands out models; to be used in the thread that runs them.
+
+    The one that was asked for last stays loaded when its sessions have ended, until another one is wanted.
+    """
+
+    def __init__(self) -> None:
+        self._loaded: weakref.WeakValueDictionary[str, LoadedModel] = weakref.WeakValueDictionary()
+        self._capacities: dict[str, int] = {}
+        self._last: LoadedModel | None = None
+
+    def load(self, settings: Settings, progress: Progress) -> LoadedModel:
+        """As `load_model`, unless a model that serves these settings is there."""
+        key = settings.model_dump_json(include={"model", "device"})
+        known, capacity = self._loaded.get(key), wanted_capacity(settings)
+        if known is None or self._capacities[key] < capacity:
+            # The former one must be gone before the next one comes, unless another session has it.
+            known = self._last = None
+            gc.collect()
+            known = self._loaded[key] = load_model(settings, progress)
+            self._capacities[key] = capacity
+        self._last = known
+        return known

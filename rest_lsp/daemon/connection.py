@@ -1,0 +1,71 @@
+"""The daemon's end of a connection: whole messages in, bounded memory, and no end left hanging."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from rest_lsp.daemon.wire import (
+    LENGTH_BYTES,
+    MAX_MESSAGE_BYTES,
+    BadMessage,
+    Frame,
+    Message,
+    length_of,
+    pack,
+    unpack,
+)
+
+MAX_UNREAD_BYTES = 64 << 20
+"""A front that leaves so much unread has stopped; keeping more for it would take the memory of the others."""
+
+_REST_S = 60.0
+"""Within so long after its length the rest of a message must come."""
+
+
+class Line:
+    """Belongs to the event loop."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def receive(self, limit: int = MAX_MESSAGE_BYTES) -> Message | None:
+        """The next message; None at the end.  Raises BadMessage, also for a message that stops in the middle."""
+        try:
+            header = await self._reader.readexactly(LENGTH_BYTES)
+            body = await asyncio.wait_for(self._reader.readexactly(length_of(header, limit)), _REST_S)
+        except (asyncio.IncompleteReadError, OSError):
+            return None
+        except asyncio.TimeoutError:
+            raise BadMessage("A message stopped in the middle.") from None
+        return unpack(body)
+
+    def send(self, message: Message) -> None:
+        """Never blocks; a peer that does not read is cut off."""
+        transport = self._writer.transport
+        if transport.is_closing():
+            return
+        transport.write(pack(message))
+        if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            transport.abort()
+
+    async def close(self, timeout_s: float) -> None:
+        """Sends what is queued, if it is read in time."""
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            self._writer.close()
+            await asyncio.wait_for(self._writer.wait_closed(), timeout_s)
+        self._writer.transport.abort()
+
+
+class LspWriter:
+    """What a language server writes to: each message, without its header, becomes one frame."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def write(self, data: bytes) -> None:
+        self._line.send(Frame(data))
+
+    def close(self) -> None:
+        """The connection is closed by whoever accepted it."""

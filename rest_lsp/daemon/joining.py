@@ -1,0 +1,188 @@
+"""A front's way to the daemon: connect, or start one and connect.  Light, as a front is."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rest_lsp.daemon import address as addresses
+from rest_lsp.daemon.address import Address, NoDaemon
+from rest_lsp.daemon.wire import (
+    LENGTH_BYTES,
+    PROTOCOL,
+    Ask,
+    BadMessage,
+    Hello,
+    Message,
+    Refused,
+    Report,
+    Welcome,
+    length_of,
+    pack,
+    unpack,
+)
+from rest_lsp.version import __version__
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    StartDaemon = Callable[[Address], Popen[bytes]]
+
+Wish = Literal["status", "stop"]
+
+JOIN_S = 30.0
+"""A daemon that has not answered after so long does not work here."""
+
+_HANDSHAKE_S = 10.0
+_LOOK_S = 0.02
+_PASSED_ON = ("REST_LSP_", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+
+
+class BadArguments(NoDaemon):
+    """The daemon cannot read the front's arguments, so the command line shall say what is wrong with them."""
+
+
+class Connection:
+    """Messages over a socket.  One thread sends, one receives."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def send(self, message: Message) -> None:
+        """Blocks while the other end does not read.  Raises OSError."""
+        self._socket.sendall(pack(message))
+
+    def receive(self) -> Message | None:
+        """The next message; None when there will be no more, or nothing that can be read."""
+        try:
+            header = self._read(LENGTH_BYTES)
+            return unpack(self._read(length_of(header)))
+        except (OSError, EOFError, BadMessage):
+            return None
+
+    def end_sending(self) -> None:
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def set_timeout(self, timeout_s: float | None) -> None:
+        self._socket.settimeout(timeout_s)
+
+    def _read(self, n_bytes: int) -> bytes:
+        read = bytearray(n_bytes)
+        view = memoryview(read)
+        while view:
+            n_new = self._socket.recv_into(view)
+            if not n_new:
+                raise EOFError
+            view = view[n_new:]
+        return bytes(read)
+
+
+def starter(command: Sequence[str]) -> StartDaemon:
+    """Starts a daemon in a session of its own, so that no signal meant for the editor reaches it."""
+
+    def start(address: Address) -> Popen[bytes]:
+        from subprocess import DEVNULL, Popen
+
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        output = os.open(address.stray_output, flags, 0o600)
+        try:
+            return Popen(
+                command, stdin=DEVNULL, stdout=output, stderr=output, cwd=address.folder, start_new_session=True
+            )
+        finally:
+            os.close(output)
+
+    return start
+
+
+def hello(arguments: Sequence[str]) -> Hello:
+    """What this process says of itself."""
+    environment = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
+    return Hello(PROTOCOL, __version__, os.getpid(), list(arguments), environment)
+
+
+def join(greeting: Hello, address: Address, start: StartDaemon) -> Connection:
+    """A connection to a daemon that has said welcome.  Raises NoDaemon, BadArguments."""
+    for connection in _attempts(address, start):
+        answer = _exchange(connection, greeting)
+        if isinstance(answer, Welcome):
+            connection.set_timeout(None)
+            return connection
+        connection.close()
+        if isinstance(answer, Refused) and answer.why == "arguments":
+            raise BadArguments(answer.reason)
+        if isinstance(answer, Refused) and answer.why == "protocol":
+            raise NoDaemon(answer.reason)
+    raise AssertionError("attempts end with a connection or an error")
+
+
+def ask(address: Address, wish: Wish) -> Report | None:
+    """What a running daemon reports of itself; None when there is none.  Raises NoDaemon."""
+    connection = connect(address)
+    return _asked(connection, wish) if connection is not None else None
+
+
+def ensure(address: Address, start: StartDaemon) -> Report:
+    """The report of a daemon, which is started unless it runs.  Raises NoDaemon."""
+    for connection in _attempts(address, start):
+        report = _asked(connection, "status")
+        if report is not None:
+            return report
+    raise AssertionError("attempts end with a report or an error")
+
+
+def connect(address: Address) -> Connection | None:
+    """A connection to whoever of this user listens; None when nobody does.  Raises NoDaemon."""
+    if not addresses.is_socket_there(address.socket):
+        return None
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Without a timeout yet: with one, a queue that is full for a moment would look like nobody.
+        connected.connect(os.fspath(address.socket))
+        connected.settimeout(_HANDSHAKE_S)
+    except OSError:
+        connected.close()
+        return None
+    if not addresses.is_own(connected):
+        connected.close()
+        raise NoDaemon(f"{address.socket} is served by another user; remove it.")
+    return Connection(connected)
+
+
+def _attempts(address: Address, start: StartDaemon) -> Iterator[Connection]:
+    """Connections to whatever daemon listens, one after the other; starts one when none does."""
+    deadline = time.monotonic() + JOIN_S
+    started: Popen[bytes] | None = None
+    while time.monotonic() < deadline:
+        connection = connect(address)
+        if connection is not None:
+            yield connection
+        elif started is None or started.poll() is not None:
+            started = start(address)
+        time.sleep(_LOOK_S)
+    raise NoDaemon(f"No daemon answered within {JOIN_S:.0f} s; {address.log} says more.")
+
+
+def _asked(connection: Connection, wish: Wish) -> Report | None:
+    try:
+        answer = _exchange(connection, Ask(PROTOCOL, __version__, wish))
+    finally:
+        connection.close()
+    return answer if isinstance(answer, Report) else None
+
+
+def _exchange(connection: Connection, message: Message) -> Message | None:
+    try:
+        connection.send(message)
+    except OSError:
+        return None
+    return connection.receive()

@@ -1,0 +1,108 @@
+"""The daemon as a process: one per runtime folder, gone some time after its last front."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from typing import NoReturn
+
+from filelock import FileLock, Timeout
+
+from rest_lsp.daemon.address import Address, NoDaemon, is_socket_there
+from rest_lsp.daemon.host import Host, OpenBackend
+from rest_lsp.server.logs import log_to
+
+log = logging.getLogger(__name__)
+
+_LOG_BYTES = 1 << 20
+_BACKLOG = 128
+_LOCK_S = 10.0
+_LOOK_S = 0.05
+_GOODBYE_S = 0.2
+_LOOPS_PER_LINGER = 8
+
+LingerSeconds = Callable[[], float]
+"""How long to wait for another front after the last one; may change while the daemon runs."""
+
+
+def run_daemon(address: Address, open_backend: OpenBackend, linger_s: LingerSeconds) -> NoReturn:
+    """Serve until nobody needs it.  Ends at once with 0 when another daemon serves here already.
+
+    Raises NoDaemon when the socket's place is taken by something else.
+    """
+    lock = FileLock(address.lock, mode=0o600)
+    if not _acquire(lock, address):
+        sys.exit(0)
+    log_to(RotatingFileHandler(address.log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8"), "info")
+    listening = _listen(address)
+    try:
+        asyncio.run(_serve(listening, address, open_backend, linger_s))
+    finally:
+        logging.shutdown()
+    # A forward pass cannot be interrupted, and taking torch apart takes a second.
+    os._exit(0)
+
+
+def _acquire(lock: FileLock, address: Address) -> bool:
+    """A daemon that is about to end still holds the lock for a moment; one that serves holds it for long."""
+    deadline = time.monotonic() + _LOCK_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0)
+            return True
+        if _is_answering(address):
+            return False
+        time.sleep(_LOOK_S)
+    return False
+
+
+def _is_answering(address: Address) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(os.fspath(address.socket))
+        except OSError:
+            return False
+        return True
+
+
+def _listen(address: Address) -> socket.socket:
+    """Whoever holds the lock may replace a socket that a killed daemon has left."""
+    if is_socket_there(address.socket):
+        address.socket.unlink()
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listening.bind(os.fspath(address.socket))
+    except OSError as error:
+        raise NoDaemon(f"{address.socket} cannot be made ({error.strerror}).") from None
+    finally:
+        os.umask(before)
+    return listening
+
+
+async def _serve(
+    listening: socket.socket, address: Address, open_backend: OpenBackend, linger_s: LingerSeconds
+) -> None:
+    host = Host(open_backend)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, host.wants_end.set)
+    accepting = await asyncio.start_unix_server(host.connected, sock=listening, backlog=_BACKLOG)
+    log.info("The daemon %d listens at %s.", os.getpid(), address.socket)
+    while not host.wants_end.is_set():
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(host.wants_end.wait(), max(_LOOK_S, linger_s() / _LOOPS_PER_LINGER))
+        if host.idle_since is not None and time.monotonic() - host.idle_since > linger_s():
+            break
+    accepting.close()
+    address.socket.unlink(missing_ok=True)
+    host.close()
+    log.info("The daemon ends.")
+    await asyncio.sleep(_GOODBYE_S)

@@ -1,0 +1,127 @@
+"""What a front and the daemon say to each other: four bytes of length, then one message in msgpack.
+
+The first two fields of the first message stay as they are in every version, so that any two versions can part politely.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from rest_lsp.server.frames import MAX_BODY_BYTES
+
+PROTOCOL = 1
+MAX_FIRST_BYTES = 1 << 18
+"""Of the first message of a connection: nobody has said yet who they are."""
+
+MAX_MESSAGE_BYTES = MAX_BODY_BYTES + 64
+LENGTH_BYTES = 4
+
+Why: TypeAlias = Literal["yields", "protocol", "arguments", "full"]
+
+
+class Hello(msgspec.Struct, tag="hello", frozen=True):
+    """A front asks for a language server of its own."""
+
+    protocol: int
+    version: str
+    pid: int
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+class Ask(msgspec.Struct, tag="ask", frozen=True):
+    """`rest-lsp daemon` asks for a report, or for the end."""
+
+    protocol: int
+    version: str
+    wish: Literal["status", "stop"]
+
+
+class Welcome(msgspec.Struct, tag="welcome", frozen=True):
+    """From here on the connection carries frames."""
+
+    version: str
+    pid: int
+
+
+class Refused(msgspec.Struct, tag="refused", frozen=True):
+    """The connection ends.  `yields`: the daemon was older and had nothing to do, so it makes room for a new one."""
+
+    why: Why
+    reason: str
+
+
+class Frame(msgspec.Struct, tag="frame", frozen=True):
+    """One message of LSP, in either direction."""
+
+    body: bytes
+
+
+class Broken(msgspec.Struct, tag="broken", frozen=True):
+    """Bytes from the editor that were no message."""
+
+    reason: str
+
+
+class Left(msgspec.Struct, tag="left", frozen=True):
+    """The language server has ended with this exit code."""
+
+    code: int
+
+
+class Closing(msgspec.Struct, tag="closing", frozen=True):
+    """The daemon was told to end; it is started again when it is needed."""
+
+
+class Client(msgspec.Struct, frozen=True):
+    """A front and its editor, in a report."""
+
+    pid: int
+    editor: str
+    folders: list[str]
+    state: str
+    open_documents: int
+
+
+class Report(msgspec.Struct, tag="report", frozen=True):
+    """The answer to `Ask`."""
+
+    version: str
+    pid: int
+    uptime_s: float
+    memory_bytes: int
+    threads: int
+    clients: list[Client]
+
+
+Message: TypeAlias = Hello | Ask | Welcome | Refused | Frame | Broken | Left | Closing | Report
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+class BadMessage(Exception):
+    """Bytes that are no message of this protocol, or too many of them."""
+
+
+def pack(message: Message) -> bytes:
+    body = _encoder.encode(message)
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def unpack(body: bytes) -> Message:
+    """Raises BadMessage."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadMessage(f"A message cannot be read ({type(error).__name__}).") from None
+
+
+def length_of(header: bytes, limit: int = MAX_MESSAGE_BYTES) -> int:
+    """Raises BadMessage."""
+    length = int.from_bytes(header, "big")
+    if length > limit:
+        raise BadMessage(f"A message of {length} bytes is larger than the limit of {limit}.")
+    return length

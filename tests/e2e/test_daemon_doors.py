@@ -1,0 +1,255 @@
+"""Who may speak to the daemon, and what becomes of nonsense.  Each test speaks to a real daemon over its socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rest_lsp.daemon import address as addresses
+from rest_lsp.daemon.address import Address, NoDaemon
+from rest_lsp.daemon.joining import Connection, ask, connect, hello, join, starter
+from rest_lsp.daemon.wire import (
+    MAX_FIRST_BYTES,
+    PROTOCOL,
+    Frame,
+    Hello,
+    Left,
+    Message,
+    Refused,
+    Welcome,
+    pack,
+)
+from tests.e2e.lsp_client import FAKE_SERVER, REPOSITORY
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no daemon without unix sockets")
+
+START = starter([sys.executable, str(FAKE_SERVER), "--as-daemon"])
+INITIALIZE = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}'
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def address(runtime_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Address:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    return Address(runtime_folder)
+
+
+@pytest.fixture
+def front(address: Address) -> Iterator[Connection]:
+    """A front that has been welcomed."""
+    connection = join(hello([]), address, START)
+    yield connection
+    connection.close()
+
+
+@contextlib.contextmanager
+def stranger(address: Address) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connected:
+        connected.connect(os.fspath(address.socket))
+        connected.settimeout(PATIENCE_S)
+        yield connected
+
+
+def is_ended(connected: socket.socket) -> bool:
+    """Whether the daemon has closed it without a word."""
+    try:
+        return connected.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def answers(front: Connection) -> bool:
+    """Whether a language server is at work behind a front."""
+    front.send(Frame(INITIALIZE))
+    message = front.receive()
+    return isinstance(message, Frame) and b'"capabilities"' in message.body
+
+
+def greet(address: Address, greeting: Hello) -> Message | None:
+    connection = connect(address)
+    assert connection is not None
+    connection.send(greeting)
+    answer = connection.receive()
+    connection.close()
+    return answer
+
+
+@pytest.mark.usefixtures("front")
+def test_only_this_user_may_open_the_socket(address: Address) -> None:
+    assert stat.S_IMODE(address.socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(address.lock.stat().st_mode) & 0o077 == 0
+    with stranger(address) as connected:
+        assert addresses.peer_uid(connected) == os.getuid()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be somebody else")
+def test_another_user_who_gets_through_is_refused(front: Connection, address: Address) -> None:
+    address.folder.chmod(0o711)
+    address.socket.chmod(0o666)
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        with stranger(address) as connected:
+            connected.sendall(pack(hello([])))
+            os.write(write_end, b"refused" if is_ended(connected) else b"welcome")
+        os._exit(0)
+    os.waitpid(child, 0)
+    address.folder.chmod(0o700)
+    assert os.read(read_end, 7) == b"refused"
+    os.close(read_end)
+    os.close(write_end)
+    assert answers(front)
+
+
+@pytest.mark.usefixtures("front")
+def test_a_daemon_of_another_user_is_not_trusted(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(addresses, "peer_uid", lambda _: os.getuid() + 1)
+        with pytest.raises(NoDaemon, match="another user"):
+            connect(address)
+
+
+def test_a_socket_that_a_killed_daemon_left_is_replaced(address: Address) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stale:
+        stale.bind(os.fspath(address.socket))
+    assert connect(address) is None
+    connection = join(hello([]), address, START)
+    assert answers(connection)
+    connection.close()
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "file"])
+def test_what_is_no_socket_is_refused(address: Address, kind: str) -> None:
+    target = address.folder / "elsewhere"
+    if kind == "file":
+        address.socket.write_text("")
+    else:
+        address.socket.symlink_to(target)
+    with pytest.raises(NoDaemon, match="not a socket of yours"):
+        join(hello([]), address, START)
+    assert not target.exists()
+
+
+def test_a_folder_that_others_may_use_is_refused(address: Address) -> None:
+    address.folder.chmod(0o755)
+    with pytest.raises(NoDaemon, match="Others may use"):
+        addresses.runtime_address()
+    address.folder.chmod(0o700)
+    assert addresses.runtime_address() == address
+
+
+def test_a_folder_that_is_a_link_is_refused(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = address.folder / "link"
+    link.symlink_to(address.folder)
+    monkeypatch.setenv(addresses.RUNTIME_VARIABLE, str(link))
+    with pytest.raises(NoDaemon, match="not a folder of yours"):
+        addresses.runtime_address()
+
+
+def test_another_protocol_is_refused_while_somebody_is_served(front: Connection, address: Address) -> None:
+    answer = greet(address, Hello(PROTOCOL + 1, "99.0.0", 1, [], {}))
+    assert isinstance(answer, Refused)
+    assert answer.why == "protocol"
+    answer = greet(address, Hello(PROTOCOL - 1, "0.0.1", 1, [], {}))
+    assert isinstance(answer, Refused)
+    assert answers(front)
+
+
+def test_an_idle_daemon_makes_room_for_a_newer_version(front: Connection, address: Address) -> None:
+    front.close()
+    deadline = time.monotonic() + PATIENCE_S
+    answer: Message | None = None
+    while time.monotonic() < deadline and not (isinstance(answer, Refused) and answer.why == "yields"):
+        answer = greet(address, Hello(PROTOCOL, "99.0.0", 1, [], {}))
+    assert isinstance(answer, Refused)
+    while ask(address, "status") is not None:
+        assert time.monotonic() < deadline, "it does not end"
+        time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("front")
+def test_a_newer_front_joins_an_older_daemon_that_is_busy(address: Address) -> None:
+    assert isinstance(greet(address, Hello(PROTOCOL, "99.0.0", 1, [], {})), Welcome)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xff\xff\xff\xff",
+        (MAX_FIRST_BYTES + 1).to_bytes(4, "big"),
+        b"\0\0\0\1\xc1",
+        b"\0\0\0\0",
+    ],
+    ids=["http", "4 GB", "too much for a first message", "no msgpack", "nothing"],
+)
+def test_nonsense_ends_a_connection_and_nothing_else(front: Connection, address: Address, nonsense: bytes) -> None:
+    with stranger(address) as connected:
+        connected.sendall(nonsense)
+        assert is_ended(connected)
+    assert answers(front)
+
+
+def test_half_a_message_and_silence(front: Connection, address: Address) -> None:
+    message = pack(hello([]))
+    with stranger(address) as connected:
+        connected.sendall(message[: len(message) // 2])
+        assert answers(front), "nobody waits for the other half"
+        assert is_ended(connected)
+
+
+def test_half_a_message_and_the_end(front: Connection, address: Address) -> None:
+    with stranger(address) as connected:
+        connected.sendall(pack(hello([]))[:7])
+    assert answers(front)
+
+
+def test_a_message_of_100_mb_is_survived(front: Connection, address: Address) -> None:
+    other = join(hello([]), address, START)
+    answer: Message | None = None
+    other.send(Frame(b"[" * 100_000_000))
+    answer = other.receive()
+    assert isinstance(answer, Frame)
+    assert b"-32700" in answer.body
+    other.close()
+    assert answers(front)
+
+
+def test_a_message_beyond_the_limit_ends_its_connection(front: Connection, address: Address) -> None:
+    with stranger(address) as connected:
+        connected.sendall(pack(hello([])))
+        connection = Connection(connected)
+        assert isinstance(connection.receive(), Welcome)
+        connected.sendall(b"\xff\xff\xff\xff")
+        assert connection.receive() == Left(1)
+        assert connection.receive() is None
+    assert answers(front)
+
+
+def test_200_idle_connections_are_let_go(front: Connection, address: Address) -> None:
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(stranger(address)) for _ in range(200)]
+        late = join(hello([]), address, START)
+        assert answers(late)
+        assert answers(front)
+        assert all(is_ended(connected) for connected in idle)
+        late.close()
+
+
+def test_a_front_imports_nothing_heavy() -> None:
+    """It is light because of what it leaves out."""
+    modules = "rest_lsp.cli, rest_lsp.cli_front, rest_lsp.daemon.front, rest_lsp.daemon.joining"
+    code = f"import {modules}, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"torch", "numpy", "pygls", "lsprotocol", "transformers", "pydantic", "typer", "rich", "asyncio"}
+    assert not heavy & set(loaded)

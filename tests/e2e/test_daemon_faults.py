@@ -1,0 +1,209 @@
+"""Windows that share a daemon while it, or one of them, is killed.  Real fronts and daemons, but no model."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rest_lsp.daemon.address import Address
+from rest_lsp.daemon.joining import ask
+from rest_lsp.daemon.wire import Report
+from tests.e2e.lsp_client import LspClient
+from tests.e2e.test_lsp_ending import PROMISED_S, is_running, wait_until_gone
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no daemon without unix sockets")
+
+KILLS = 20
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def through_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REST_LSP_TEST_WAY", "daemon")
+
+
+@pytest.fixture
+def address(runtime_folder: Path) -> Address:
+    return Address(runtime_folder)
+
+
+@pytest.fixture
+def windows() -> Iterator[list[LspClient]]:
+    """Three editors."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(LspClient()) for _ in range(3)]
+        for client in clients:
+            client.initialize()
+            client.wait_for_state("ready")
+        yield clients
+
+
+def report(address: Address) -> Report | None:
+    return ask(address, "status")
+
+
+def wait_for_report(address: Address, wanted: Any) -> Report:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = report(address)
+        if found is not None and wanted(found):
+            return found
+        time.sleep(0.02)
+    raise AssertionError("the daemon never came to what was wanted")
+
+
+class Typist:
+    """Types one character after the other and asks for a completion after each, in a thread of its own."""
+
+    def __init__(self, client: LspClient, number: int) -> None:
+        self.client = client
+        self.uri = f"file:///nowhere/{number}.py"
+        self.text = ""
+        self.n_answered = self.n_lost = 0
+
+    def type_until(self, stop: threading.Event) -> None:
+        self.client.open(self.uri, "")
+        while not stop.is_set():
+            self.type_one()
+
+    def type_one(self) -> None:
+        """The session answers with the length of the word it sees, so a wrong text cannot go unnoticed."""
+        start = {"line": 0, "character": len(self.text)}
+        self.text += "x"
+        self.client.change(self.uri, len(self.text), {"range": {"start": start, "end": start}, "text": "x"})
+        answer = self.client.ask(
+            "textDocument/inlineCompletion",
+            {
+                "textDocument": {"uri": self.uri},
+                "position": {"line": 0, "character": len(self.text)},
+                "context": {"triggerKind": 1},
+            },
+        )
+        self.n_answered += 1
+        if not answer:
+            self.n_lost += 1
+            return
+        assert answer[0]["insertText"] == f"<{len(self.text)}>"
+        assert answer[0]["range"]["start"] == {"line": 0, "character": len(self.text)}
+
+
+def test_windows_go_on_when_the_daemon_is_killed_again_and_again(windows: list[LspClient], address: Address) -> None:
+    stop, draw, killed = threading.Event(), random.Random(8), list[int]()
+    typists = [Typist(client, number) for number, client in enumerate(windows)]
+    with ThreadPoolExecutor(len(windows)) as pool:
+        typing = [pool.submit(typist.type_until, stop) for typist in typists]
+        try:
+            for _ in range(KILLS):
+                found = wait_for_report(address, lambda report: report.pid not in killed)
+                before = [typist.n_answered for typist in typists]
+                time.sleep(draw.random())
+                os.kill(found.pid, signal.SIGKILL)
+                killed.append(found.pid)
+                wait_for_report(address, lambda report: report.pid not in killed and len(report.clients) == 3)
+                assert all(typist.n_answered >= n for typist, n in zip(typists, before, strict=True))
+        finally:
+            stop.set()
+        for future in typing:
+            future.result(PATIENCE_S)
+    for typist in typists:
+        typist.type_one()
+        assert typist.n_lost <= KILLS, "more than one suggestion was lost to one kill"
+        assert typist.n_answered > KILLS
+        assert not [m for m in typist.client.messages if "error" in m]
+        assert typist.client.shut_down() == 0
+    for pid in killed:
+        wait_until_gone(pid)
+
+
+def test_a_killed_front_leaves_no_document_and_no_work(windows: list[LspClient], address: Address) -> None:
+    windows[0].open("file:///nowhere/a.py", "slow")
+    windows[0].post_completion("file:///nowhere/a.py", 0, 4)
+    windows[0].poll_status(lambda status: status["datastore"]["running"] == 1)
+    windows[0].process.kill()
+    wait_for_report(address, lambda report: len(report.clients) == 2)
+    windows[1].open("file:///nowhere/b.py", "word")
+    assert windows[1].complete("file:///nowhere/b.py", 0, 4), "the thread of the model is free again"
+    pids = [client.pid for client in report_of(address).clients]
+    assert windows[0].process.pid not in pids
+
+
+def report_of(address: Address) -> Report:
+    found = report(address)
+    assert found is not None
+    return found
+
+
+def test_fronts_that_start_together_get_one_daemon(address: Address) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(LspClient()) for _ in range(4)]
+        for client in clients:
+            client.initialize()
+        assert len(report_of(address).clients) == 4
+        assert len(daemons_of(address)) == 1
+
+
+def daemons_of(address: Address) -> list[int]:
+    """Processes that have the daemon's log open."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            names = [str(entry.readlink()) for entry in (folder / "fd").iterdir()]
+        except OSError:
+            continue
+        if str(address.log) in names:
+            found.append(int(folder.name))
+    return found
+
+
+def test_a_stopped_daemon_comes_back_with_the_next_key(windows: list[LspClient], address: Address) -> None:
+    typist = Typist(windows[0], 0)
+    typist.client.open(typist.uri, "")
+    typist.type_one()
+    stopped = report_of(address).pid
+    ask(address, "stop")
+    wait_until_gone(stopped)
+    assert report(address) is None, "nobody needs it yet"
+    typist.type_one()
+    assert typist.n_lost == 0
+    assert report_of(address).pid != stopped
+
+
+def test_windows_do_not_wait_for_each_other_for_long(windows: list[LspClient]) -> None:
+    """A completion that takes long in one window lets another one have its turn when it is superseded."""
+    slow, other = windows[0], Typist(windows[1], 1)
+    slow.open("file:///nowhere/slow.py", "slow")
+    first = slow.post_completion("file:///nowhere/slow.py", 0, 4)
+    slow.poll_status(lambda status: status["datastore"]["running"] == 1)
+    slow.change("file:///nowhere/slow.py", 2, {"text": "quick"})
+    slow.post_completion("file:///nowhere/slow.py", 0, 5)
+    assert slow.answer(first)["result"] is None
+    other.client.open(other.uri, "")
+    other.type_one()
+    assert other.n_lost == 0
+
+
+def test_a_front_that_is_stopped_by_a_signal_leaves_the_daemon_to_the_others(windows: list[LspClient]) -> None:
+    windows[0].process.send_signal(signal.SIGTERM)
+    assert windows[0].process.wait(PROMISED_S) == 128 + signal.SIGTERM
+    typist = Typist(windows[1], 1)
+    typist.client.open(typist.uri, "")
+    typist.type_one()
+    assert typist.n_lost == 0
+
+
+def test_the_daemon_survives_the_front_that_started_it(address: Address) -> None:
+    with LspClient() as client:
+        client.initialize()
+        assert client.shut_down() == 0
+    assert is_running(report_of(address).pid)
