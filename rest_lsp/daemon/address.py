@@ -51,6 +51,8 @@ def runtime_address() -> Address:
     if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
         raise NoDaemon("This system has no unix sockets; each editor window runs a process of its own.")
     address = Address(runtime_folder())
+    if len(os.fsencode(address.socket)) > _LONGEST_SOCKET_PATH:
+        raise NoDaemon(f"{address.socket} is too long for a socket; set {RUNTIME_VARIABLE} to a shorter folder.")
     try:
         address.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = address.folder.lstat()
@@ -60,8 +62,6 @@ def runtime_address() -> Address:
         raise NoDaemon(f"{address.folder} is not a folder of yours; remove it, or set {RUNTIME_VARIABLE}.")
     if found.st_mode & 0o077:
         raise NoDaemon(f"Others may use {address.folder}; run `chmod 700` on it, or set {RUNTIME_VARIABLE}.")
-    if len(os.fsencode(address.socket)) > _LONGEST_SOCKET_PATH:
-        raise NoDaemon(f"{address.socket} is too long for a socket; set {RUNTIME_VARIABLE} to a shorter folder.")
     return address
 
 

@@ -139,6 +139,7 @@ class Host:
 
     async def _serve(self, line: Line, hello: Hello, backend: Backend) -> None:
         """One editor's language server, from its first message to its last."""
+        log.info("A front of process %d has come; there were %d.", hello.pid, len(self._clients))
         client_log = ClientLog()
         client_log.claim()
         package = logging.getLogger("rest_lsp")
@@ -147,7 +148,6 @@ class Host:
         server.protocol.set_writer(LspWriter(line), include_headers=False)
         self._clients[line] = (hello, server)
         self.idle_since = None
-        log.info("A front of process %d has come; there are %d.", hello.pid, len(self._clients))
         reading = asyncio.create_task(_feed(line, server))
         try:
             line.send(Left(await server.left))

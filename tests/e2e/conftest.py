@@ -24,6 +24,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("way", WAYS, indirect=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_daemon_of_the_user() -> Iterator[None]:
+    """What outlives a test serves in process; should it not, it must not meet the daemon of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RUNTIME_VARIABLE, str(Path(tempfile.gettempdir()) / "rest-lsp-no-such-folder" / "x" * 100))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def runtime_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Short, since the path of a socket must be."""

@@ -22,6 +22,12 @@ FAKE_SERVER = Path(__file__).with_name("fake_server.py")
 REPOSITORY = Path(__file__).parents[2]
 
 
+def serve_command(*arguments: str) -> tuple[str, ...]:
+    """`rest-lsp serve`, through a daemon where the test is about those."""
+    through_daemon = os.environ.get("REST_LSP_TEST_WAY") == "daemon"
+    return ("-m", "rest_lsp", "serve", *arguments, *(() if through_daemon else ("--in-process",)))
+
+
 def frame(message: object) -> bytes:
     """A message as it goes over the wire."""
     body = json.dumps(message).encode()

@@ -15,9 +15,10 @@ def place(tmp_path: Path) -> Place:
     return make_place(tmp_path)
 
 
-def test_serve_completes_with_the_model_of_its_settings_and_ends(place: Place) -> None:
+@pytest.mark.parametrize("alone", [(), ("--in-process",)], ids=["daemon", "in process"])
+def test_serve_completes_with_the_model_of_its_settings_and_ends(place: Place, alone: tuple[str, ...]) -> None:
     file = place.workspace / "app.py"
-    with LspClient(server=("-m", "rest_lsp", "serve"), **place.environment) as client:
+    with LspClient(server=("-m", "rest_lsp", "serve", *alone), **place.environment) as client:
         client.initialize(place.workspace)
         client.wait_for_state("ready")
         client.open(file.as_uri(), SOURCE)

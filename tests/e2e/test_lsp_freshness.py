@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.lsp_client import LspClient
+from tests.e2e.lsp_client import LspClient, serve_command
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
 
@@ -35,7 +35,7 @@ def workspace(tmp_path: Path) -> Path:
 def client(tmp_path: Path, workspace: Path) -> Iterator[LspClient]:
     config = tiny_config(o_bias=False, mlp_bias=False, qk_norm=False, max_context=4096)
     write_hub_folder(tmp_path / "model", RandomSource(config))
-    with LspClient(server=("-m", "rest_lsp", "serve"), XDG_CACHE_HOME=str(tmp_path / "cache")) as started:
+    with LspClient(server=serve_command(), XDG_CACHE_HOME=str(tmp_path / "cache")) as started:
         started.initialize(workspace, options={**OPTIONS, "model": str(tmp_path / "model")})
         started.wait_for_state("ready")
         yield started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.lsp_client import LspClient
+from rest_lsp.daemon.address import Address
+from rest_lsp.daemon.joining import ask
+from tests.e2e.lsp_client import LspClient, serve_command
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
 
-SERVE = ("-m", "rest_lsp", "serve")
 NO_GRAMMAR = "plaintext"
 """A random model writes what no grammar accepts."""
 CODE = "def add(self, other):\n    return self.value + other.value\n"
@@ -53,7 +55,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def serve(workspace: Path, model: Path, cache: Path) -> LspClient:
-    client = LspClient(server=SERVE, XDG_CACHE_HOME=str(cache))
+    client = LspClient(server=serve_command(), XDG_CACHE_HOME=str(cache))
     client.initialize(workspace, options={**OPTIONS, "model": str(model)})
     return client
 
@@ -217,13 +219,15 @@ def test_the_end_while_the_model_is_loaded(workspace: Path, model: Path, cache: 
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for child processes in /proc")
-def test_no_process_is_left_when_the_server_is_killed(workspace: Path, model: Path, cache: Path) -> None:
+def test_no_process_is_left_when_the_server_is_killed(
+    workspace: Path, model: Path, cache: Path, way: str, runtime_folder: Path
+) -> None:
     with serve(workspace, model, cache) as client:
         client.wait_for_state("ready")
-        children = children_of(client.process.pid)
+        server = client.process.pid if way == "in process" else daemon_pid(runtime_folder)
+        children = children_of(server)
         assert children, "the datastore has a worker process"
-        client.process.send_signal(signal.SIGKILL)
-        client.process.wait(PROMISED_S)
+        os.kill(server, signal.SIGKILL)
         deadline = time.monotonic() + PROMISED_S
         while any(is_running(child) for child in children):
             assert time.monotonic() < deadline, "a worker outlives the server"
@@ -232,7 +236,7 @@ def test_no_process_is_left_when_the_server_is_killed(workspace: Path, model: Pa
 
 def test_an_index_folder_that_cannot_be_written(workspace: Path, model: Path, cache: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with LspClient(server=SERVE, XDG_CACHE_HOME=str(cache)) as client:
+    with LspClient(server=serve_command(), XDG_CACHE_HOME=str(cache)) as client:
         options = {**OPTIONS, "model": str(model), "datastore": {"directory": str(tmp_path / "file" / "index")}}
         client.initialize(workspace, options=options)
         status = client.wait_for_state("ready")
@@ -261,6 +265,12 @@ def test_a_model_that_does_not_exist(workspace: Path, tmp_path: Path) -> None:
         assert "no-such-model" in status["reason"]
         assert status["fix"]
         assert len(client.notifications("window/showMessage")) == 1
+
+
+def daemon_pid(runtime_folder: Path) -> int:
+    report = ask(Address(runtime_folder), "status")
+    assert report is not None
+    return report.pid
 
 
 def children_of(process_id: int) -> list[int]:

@@ -64,6 +64,8 @@
 
 ---@class rest_lsp.ServerSettings
 ---@field log_level? 'error'|'warning'|'info'|'debug' How much goes to the editor's log. Code never does.
+---@field unload_minutes? number Free the model's memory after so long without a request. 0 keeps it.
+---@field linger_minutes? number The shared process ends so long after its last editor has gone.
 
 ---@class rest_lsp.HistorySettings
 ---@field enabled? boolean Keep a record of completions: times, counts, and the files that drafts came from.
@@ -125,6 +127,8 @@ return {
   { path = "datastore.python", kind = "text", takes = "a path" },
   { path = "datastore.watch", kind = "boolean", takes = "true or false" },
   { path = "server.log_level", kind = "word", takes = "one of error, warning, info, debug", words = { "error", "warning", "info", "debug" } },
+  { path = "server.unload_minutes", kind = "number", takes = "a number from 0 to 10080", low = 0, high = 10080 },
+  { path = "server.linger_minutes", kind = "number", takes = "a number from 0 to 10080", low = 0, high = 10080 },
   { path = "history.enabled", kind = "boolean", takes = "true or false" },
   { path = "history.max_mb", kind = "integer", takes = "a whole number from 4 to 4096", low = 4, high = 4096 },
   { path = "history.with_code", kind = "boolean", takes = "true or false" },
