@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 import typer
@@ -16,6 +17,7 @@ from rest_lsp.config import Settings, user_config_file
 from rest_lsp.config_sources import Loaded, load_settings
 from rest_lsp.daemon.address import Address, NoDaemon, runtime_address
 from rest_lsp.errors import RestLspError
+from rest_lsp.waiting import wait_politely
 
 if TYPE_CHECKING:
     from rest_lsp.assembly_pool import ModelPool
@@ -68,18 +70,6 @@ def logs() -> None:
     for path in (address.log, address.stray_output):
         if path.exists():
             print_text("\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN_LINES:]))
-
-
-@app.command(hidden=True)
-def run() -> None:
-    """Be the daemon. Fronts start this."""
-    from rest_lsp.daemon.run import run_daemon
-
-    opener = _Opener()
-    try:
-        run_daemon(_address(), opener.open_backend, opener.linger_s)
-    except NoDaemon as error:
-        raise RestLspError(str(error)) from None
 
 
 class _Opener:
@@ -175,3 +165,19 @@ def _in_words(report: Report) -> str:
         documents = f"{client.open_documents} open documents"
         lines.append(f"  {client.editor or 'an editor'} ({client.pid}): {folders}, {documents}, {client.state}")
     return "\n".join(lines if report.clients else [*lines, "  No editor is connected."])
+
+
+def main() -> NoReturn:
+    """Be the daemon; what it prints goes where `logs` finds it."""
+    from rest_lsp.daemon.run import run_daemon
+
+    wait_politely()
+    opener = _Opener()
+    try:
+        run_daemon(runtime_address(), opener.open_backend, opener.linger_s)
+    except NoDaemon as error:
+        sys.exit(f"rest-lsp: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-_DAEMON = (sys.executable, "-m", "rest_lsp", "daemon", "run")
+_DAEMON = (sys.executable, "-m", "rest_lsp.cli_daemon")
 _SERVES_ITSELF = ("--in-process", "--help", "-h", "--http")
 
 

@@ -12,6 +12,7 @@ import pytest
 import rest_lsp.config
 from rest_lsp.config import options
 from rest_lsp.config_vscode import configuration, setting, setting_name, with_settings
+from rest_lsp.version import __version__
 
 ROOT = Path(__file__).parent.parent
 EXTENSION = ROOT / "editor_extension" / "vscode"
@@ -94,5 +95,4 @@ def test_only_stable_interfaces_of_the_editor_are_used() -> None:
 
 
 def test_the_extension_has_the_version_of_the_server() -> None:
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'\nversion = "{PACKAGE["version"]}"\n' in project
+    assert PACKAGE["version"] == __version__

@@ -28,7 +28,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def no_daemon_of_the_user() -> Iterator[None]:
     """What outlives a test serves in process; should it not, it must not meet the daemon of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(RUNTIME_VARIABLE, str(Path(tempfile.gettempdir()) / "rest-lsp-no-such-folder" / "x" * 100))
+        patch.setenv(RUNTIME_VARIABLE, str(Path(tempfile.gettempdir()) / ("x" * 100)))
         yield
 
 
