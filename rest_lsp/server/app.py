@@ -152,7 +152,7 @@ class RestLanguageServer(LanguageServer):
             types.WORKSPACE_DID_CHANGE_CONFIGURATION: self._did_change_configuration,
             types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: self._did_change_folders,
             STATUS_REQUEST: lambda _: self._status.full(),
-            DID_FOCUS: lambda _: self._keeper.compare_index(),
+            DID_FOCUS: lambda _: self._focused(),
             DID_SHOW: reports.shown,
             DID_PARTIALLY_ACCEPT: reports.partially_accepted,
         }
@@ -228,6 +228,11 @@ class RestLanguageServer(LanguageServer):
             self._offers.changed(document, len(params.content_changes), time.monotonic())
             for change in params.content_changes[-1:]:
                 self._expect_request(document, end_of_edit(document, change))
+
+    def _focused(self) -> None:
+        """Somebody is back: what rested is needed again, and what happened on disk may have been missed."""
+        self._keeper.compare_index()
+        self._prewarmer.resume()
 
     def _expect_request(self, document: Document, offset: int) -> None:
         if self._status.switches.allows(document.language) and not is_secret(document.uri):
