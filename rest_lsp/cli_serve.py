@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rest_lsp.cli_options import Overrides, takes_options
+from rest_lsp.cli_options import Overrides, WorkspaceOption, takes_options
 from rest_lsp.config_sources import Loaded, load_settings
 
 if TYPE_CHECKING:
@@ -26,6 +26,18 @@ def serve(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Run a server for this editor alone, with its own model.")
     ] = False,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            help="Serve other clients by HTTP instead, on this machine only unless HOST says else.",
+            metavar="[HOST:]PORT",
+        ),
+    ] = None,
+    http_token: Annotated[
+        str | None,
+        typer.Option(help="What clients of --http must know. Default: one that is made once.", metavar="TEXT"),
+    ] = None,
+    workspace: WorkspaceOption = None,
     *,
     overrides: Overrides,
 ) -> None:
@@ -37,7 +49,14 @@ def serve(
         rest-lsp serve
 
         rest-lsp serve --model qwen2.5-coder-1.5b --device cuda
+
+        rest-lsp serve --http 8012 --workspace ~/project
     """
+    if http is not None:
+        from rest_lsp.cli_http import serve_by_http
+
+        serve_by_http(http, http_token, workspace, overrides)
+        return
     # `cli_front` has looked at it: whoever comes here serves alone.
     del in_process
     serve_stdio(overrides)

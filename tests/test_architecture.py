@@ -20,7 +20,7 @@ LAYERS = (
     ("doctor",),
     ("bench",),
     ("cli_options", "cli_terminal"),
-    ("daemon",),
+    ("daemon", "http"),
     ("server",),
     ("assembly", "folders", "workspace", "config_sources"),
     ("completion",),

@@ -72,6 +72,20 @@ class CompletionRequest:
     selected_start: int | None = None
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What one request wants otherwise than the options say; None is as they say."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+
+
+AS_SET = Wishes()
+
+
 class SourceUse(NamedTuple):
     """`tokens` of the shown text were drafted from `path`, from `line` on (zero-based, None when it has gone)."""
 
@@ -86,6 +100,7 @@ class CompletionResult:
 
     written       what the model wrote up to where a rule stopped it, before post-processing
     tokens        decoded tokens, the one that stopped generation included; `token_ids` are they
+    log_probs     of each token, the natural logarithm of its probability
     forwards      forward passes of decoding; drafted: nodes verified in them
     accepted_by   decoded tokens that came from drafts, by draft source
     confidence    geometric mean of the probabilities of the shown tokens, or of those that were not sure enough
@@ -102,6 +117,7 @@ class CompletionResult:
     sources: tuple[SourceUse, ...] = ()
     written: str = ""
     token_ids: tuple[int, ...] = ()
+    log_probs: tuple[float, ...] = ()
     forwards: int = 0
     drafted: int = 0
     accepted_by: tuple[tuple[str, int], ...] = ()

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.confidence import confidence, least_confidence, occasion_of
@@ -17,7 +17,7 @@ from rest_lsp.completion.multiline import is_multiline, is_unwanted
 from rest_lsp.completion.postprocess import Insertion, postprocess
 from rest_lsp.completion.prompt import Prompt, PromptBuilder
 from rest_lsp.completion.provenance import AcceptedToken, LineOf, surviving, used_sources
-from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
+from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, Trigger, Wishes
 from rest_lsp.completion.snapshot import Snapshot, take_snapshot
 from rest_lsp.completion.stop import StopRules
 from rest_lsp.completion.trace import Trace, TracedPass, Tracing
@@ -82,14 +82,16 @@ class CompletionService:
             tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines
         )
 
-    def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
+    def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:
         """What to insert at the cursor.  Cancellation is an outcome, not an error.
 
         Raises RequestError when the cursor is not in the text, and what the engine raises when it is broken.
         """
         budget_s = self._budget_s(request.trigger)
         deadline = self._clock() + budget_s
-        run = _Run(request, self._sampling, deadline=deadline, decoding_s=DECODING_SHARE * budget_s)
+        sampling = _as_wished(self._sampling, wishes)
+        run = _Run(request, sampling, deadline=deadline, decoding_s=DECODING_SHARE * budget_s)
+        run.max_tokens = wishes.max_tokens
         run.passes = [] if self._tracing else None
         try:
             return self._measured(run, cancel)
@@ -156,7 +158,7 @@ class CompletionService:
         cancel.raise_if_cancelled()
         with run.stats.span("build_prompt"):
             prompt = self._prompts.build_prompt(snapshot)
-        rules = self._stop_rules(snapshot, prompt)
+        rules = self._stop_rules(snapshot, prompt, run.max_tokens)
         self._generate(run, prompt, rules, cancel)
         with run.stats.span("postprocess"):
             insertion = postprocess(rules.text, snapshot)
@@ -172,10 +174,11 @@ class CompletionService:
             return result
         return replace(result, trace=Trace(tuple(run.passes), self._tracing.places(), self._tracing.text_of))
 
-    def _stop_rules(self, snapshot: Snapshot, prompt: Prompt) -> StopRules:
+    def _stop_rules(self, snapshot: Snapshot, prompt: Prompt, wanted: int | None) -> StopRules:
         options = self._options
         multiline = is_multiline(snapshot, options.multiline)
         max_tokens = options.max_tokens_multi if multiline else options.max_tokens_single
+        max_tokens = max_tokens if wanted is None else min(wanted, max_tokens)
         return StopRules(self._tokenizer, snapshot, multiline=multiline, max_tokens=max_tokens, pending=prompt.pending)
 
     def _generate(self, run: _Run, prompt: Prompt, rules: StopRules, cancel: CancelToken) -> None:
@@ -219,6 +222,7 @@ class _Run:
     log_probs: list[float] = field(default_factory=list)
     confidence: float = 0.0
     is_doubtful: bool = False
+    max_tokens: int | None = None
 
     def take_prefill(self, prefill: Prefill) -> None:
         self.prefill = prefill
@@ -229,9 +233,10 @@ class _Run:
         self.stats.add("draft", step.draft_ms)
         self.stats.add("verify", step.verify_ms)
         n_taken = n_accepted = 0
-        self.log_probs.extend(step.log_probs)
-        for token, origin, source in zip(step.tokens, step.origins, step.sources, strict=True):
+        of_tokens = zip(step.tokens, step.origins, step.sources, step.log_probs, strict=True)
+        for token, origin, source, log_prob in of_tokens:
             self.origins.append(origin)
+            self.log_probs.append(log_prob)
             n_taken += 1
             if source is not None:
                 n_accepted += 1
@@ -260,6 +265,7 @@ class _Run:
             sources=used_sources(surviving(drafts, rules.text, insertion.text), line_of),
             written=rules.text,
             token_ids=tuple(rules.token_ids),
+            log_probs=tuple(self.log_probs),
             forwards=self.stats.forwards,
             drafted=self.stats.drafted,
             accepted_by=tuple(sorted(self.accepted_by.items())),
@@ -267,6 +273,12 @@ class _Run:
             reused=self.prefill.reused if self.prefill is not None else 0,
             spans=dict(self.stats.spans),
         )
+
+
+def _as_wished(sampling: Sampling, wishes: Wishes) -> Sampling:
+    wanted = {"temperature": wishes.temperature, "top_p": wishes.top_p, "top_k": wishes.top_k, "seed": wishes.seed}
+    changed: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+    return replace(sampling, **changed) if changed else sampling
 
 
 def _is_undecoded(snapshot: Snapshot) -> bool:
