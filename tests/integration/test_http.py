@@ -195,7 +195,7 @@ def test_log_probabilities_and_usage(client: openai.OpenAI) -> None:
     assert found.token_logprobs is not None
     assert found.tokens is not None
     assert len(found.tokens) == len(found.token_logprobs) == 2
-    assert all(value is not None and value <= 0 for value in found.token_logprobs)
+    assert all(value <= 0 for value in found.token_logprobs)
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 2
     assert answer.choices[0].finish_reason == "length"
