@@ -18,6 +18,7 @@ from rest_lsp.doctor_machine import (
     check_memory,
     check_processor,
     check_python,
+    check_shared_process,
     check_suffix_sorting,
     check_torch,
 )
@@ -45,6 +46,7 @@ def examine(loaded: Loaded, root: Path | None, *, with_completion: bool = True) 
         "cache folder": lambda: check_cache_folder(settings),
         "git": check_git,
         "file watching": check_file_watching,
+        "shared process": check_shared_process,
         "suffix sorting": check_suffix_sorting,
         "model": lambda: check_model(loaded),
         "index": lambda: check_index(loaded, root),

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rest_lsp.config import Settings
+from rest_lsp.daemon.address import RUNTIME_VARIABLE, NoDaemon, runtime_address
+from rest_lsp.daemon.joining import ask
 from rest_lsp.memory import available_memory
 
 Status = Literal["ok", "warn", "fail"]
@@ -131,6 +133,20 @@ def check_file_watching() -> Check:
             "sudo sysctl fs.inotify.max_user_watches=524288",
         )
     return Check("file watching", "ok", f"{limit:,} folders can be watched.")
+
+
+def check_shared_process() -> Check:
+    """Whether all editor windows can share one process, and whether one runs."""
+    try:
+        address = runtime_address()
+        report = ask(address, "status")
+    except NoDaemon as error:
+        fix = f"See {RUNTIME_VARIABLE} in the README; until then each window has a process of its own."
+        return Check("shared process", "warn", str(error), fix)
+    if report is None:
+        return Check("shared process", "ok", f"{address.socket} is free; the first editor starts the process.")
+    text = f"Process {report.pid}, version {report.version}, serves {len(report.clients)} windows at {address.socket}."
+    return Check("shared process", "ok", text)
 
 
 def check_suffix_sorting() -> Check:

@@ -10,7 +10,7 @@ import pytest
 from rest_lsp import doctor_machine, memory
 from rest_lsp.config_sources import Loaded, load_settings
 from rest_lsp.doctor import examine
-from rest_lsp.doctor_machine import Check
+from rest_lsp.doctor_machine import Check, check_shared_process
 from tests.files_cli import Place, make_place, rest_lsp
 
 
@@ -109,3 +109,15 @@ def test_a_check_that_raises_anything_is_a_finding_and_the_others_go_on(
     assert found["processor"].status == "fail"
     assert "RuntimeError: no kernel image" in found["processor"].reason
     assert found["git"].status == "ok"
+
+
+def test_a_socket_that_cannot_be_shared_is_a_warning_with_a_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o755)
+    monkeypatch.setenv("REST_LSP_RUNTIME_DIR", str(folder))
+    found = check_shared_process()
+    assert found.status == "warn"
+    assert "Others may use" in found.reason
+    assert found.fix
