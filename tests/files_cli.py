@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from rest_lsp.daemon.address import RUNTIME_VARIABLE
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
 
@@ -43,8 +44,15 @@ def make_place(folder: Path) -> Place:
 
 
 def clean_environment(place: Place | None = None) -> dict[str, str]:
-    """This process's environment without options of its own; wide enough that messages are not wrapped."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REST_LSP_")}
+    """This process's environment without options of its own; wide enough that messages are not wrapped.
+
+    Where a daemon is looked for stays: a test must not meet, or leave behind, that of whoever runs the tests.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("REST_LSP_") or name == RUNTIME_VARIABLE
+    }
     return {**inherited, "COLUMNS": "200", "NO_COLOR": "1", **(place.environment if place else {})}
 
 
