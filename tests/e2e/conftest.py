@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,37 @@ from rest_lsp.daemon.address import RUNTIME_VARIABLE, Address
 from rest_lsp.daemon.joining import ask
 
 END_S = 60.0
+WAY_VARIABLE = "REST_LSP_TEST_WAY"
 WAYS = ("in process", "daemon") if sys.platform != "win32" else ("in process",)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What holds for a server alone holds for one behind a front."""
-    if metafunc.module.__name__.rpartition(".")[2].startswith("test_lsp_"):
+    """What holds for a server alone holds for one behind a front.
+
+    A client that a whole module shares says for itself how it is served; see `served`.
+    """
+    is_shared = "client" in metafunc.fixturenames and metafunc._arg2fixturedefs["client"][-1].scope == "module"
+    if metafunc.module.__name__.rpartition(".")[2].startswith("test_lsp_") and not is_shared:
         metafunc.parametrize("way", WAYS, indirect=True)
+
+
+@contextmanager
+def served(way: str) -> Iterator[Path]:
+    """Servers that are started meanwhile serve this way, in a runtime folder of their own, and leave no daemon.
+
+    The folder's name is short, since the path of a socket must be.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rest-lsp-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(WAY_VARIABLE, way)
+        patch.setenv(RUNTIME_VARIABLE, str(folder))
+        yield folder
+    address = Address(folder)
+    if address.lock.exists():
+        ask(address, "stop")
+        with FileLock(address.lock, timeout=END_S):
+            pass
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,22 +58,13 @@ def no_daemon_of_the_user() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def runtime_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Short, since the path of a socket must be."""
-    folder = Path(tempfile.mkdtemp(prefix="rest-lsp-"))
-    monkeypatch.setenv(RUNTIME_VARIABLE, str(folder))
-    yield folder
-    address = Address(folder)
-    if address.lock.exists():
-        ask(address, "stop")
-        with FileLock(address.lock, timeout=END_S):
-            pass
-    shutil.rmtree(folder)
+def way(request: pytest.FixtureRequest) -> str:
+    """How servers serve."""
+    return str(getattr(request, "param", WAYS[0]))
 
 
 @pytest.fixture(autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How the fake server serves."""
-    chosen = str(getattr(request, "param", WAYS[0]))
-    monkeypatch.setenv("REST_LSP_TEST_WAY", chosen)
-    return chosen
+def runtime_folder(way: str) -> Iterator[Path]:
+    """Where their daemon is found."""
+    with served(way) as folder:
+        yield folder

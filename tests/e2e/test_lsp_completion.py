@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import WAYS, served
 from tests.e2e.lsp_client import LspClient
 
 URI = "file:///nowhere/a.py"
@@ -23,9 +24,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("workspace")
 
 
-@pytest.fixture(scope="module")
-def client(workspace: Path) -> Iterator[LspClient]:
-    with LspClient() as process:
+@pytest.fixture(scope="module", params=WAYS)
+def client(request: pytest.FixtureRequest, workspace: Path) -> Iterator[LspClient]:
+    with served(request.param), LspClient() as process:
         yield started(process, workspace)
 
 
@@ -153,6 +154,7 @@ def test_unknown_files_are_answered_with_nothing(
     outside = tmp_path_factory.mktemp("outside") / "c.py"
     outside.write_text("word")
     (workspace / "binary").write_bytes(b"\0\xff\xfe")
+    (workspace / "link.py").unlink(missing_ok=True)
     (workspace / "link.py").symlink_to(outside)
     for uri in (
         (workspace / "missing.py").as_uri(),

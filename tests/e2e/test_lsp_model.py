@@ -13,6 +13,7 @@ import pytest
 
 from rest_lsp.daemon.address import Address
 from rest_lsp.daemon.joining import ask
+from tests.e2e.conftest import WAYS, served
 from tests.e2e.lsp_client import LspClient, serve_command
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
@@ -60,9 +61,9 @@ def serve(workspace: Path, model: Path, cache: Path) -> LspClient:
     return client
 
 
-@pytest.fixture(scope="module")
-def client(workspace: Path, model: Path, cache: Path) -> Iterator[LspClient]:
-    with serve(workspace, model, cache) as started:
+@pytest.fixture(scope="module", params=WAYS)
+def client(request: pytest.FixtureRequest, workspace: Path, model: Path, cache: Path) -> Iterator[LspClient]:
+    with served(request.param), serve(workspace, model, cache) as started:
         started.wait_for_state("ready")
         yield started
 
