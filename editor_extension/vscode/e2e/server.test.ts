@@ -39,6 +39,17 @@ describe("the server", () => {
     await completes();
   });
 
+  it("goes on when the shared process is killed", async () => {
+    await start();
+    await workbench.reach("ready");
+    const [front, killed] = [workbench.serverProcess(), await until("the daemon", () => workbench.daemonProcess())];
+    process.kill(killed, "SIGKILL");
+    await until("another daemon", () => ![undefined, killed].includes(workbench.daemonProcess()));
+    await workbench.reach("ready");
+    await completes();
+    assert.equal(workbench.serverProcess(), front);
+  });
+
   it("suggests by itself when the model is there, to who typed before", async () => {
     await start();
     const editor = new Editor(workbench);

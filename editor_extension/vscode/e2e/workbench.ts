@@ -70,6 +70,9 @@ export class Workbench {
       XDG_DATA_HOME: join(root, "share"),
       // The model comes from the user's cache; what is indexed does not go there.
       REST_LSP_DATASTORE_DIRECTORY: join(root, "datastores"),
+      // No daemon of the person's is met, and none is left behind.
+      REST_LSP_RUNTIME_DIR: join(root, "run"),
+      REST_LSP_SERVER_LINGER_MINUTES: "0",
       ...wishes.environment,
     };
     execFileSync(NODE, [CODE_SERVER, ...places, "--install-extension", VSIX], { env: environment, stdio: "pipe" });
@@ -227,12 +230,21 @@ export class Workbench {
     await this.runCommand("View: Close Editor");
   }
 
-  /** The process that is the server now. */
+  /** The process that is the editor's server now. */
   serverProcess(): number | undefined {
-    return processes().find((pid) => {
-      const [words, variables] = [ofProcess(pid, "cmdline"), ofProcess(pid, "environ")];
-      return words.includes("rest_lsp\0serve") && variables.includes(`${this.root}/datastores`);
-    });
+    return this.process("rest_lsp\0serve");
+  }
+
+  /** The process that holds the model. */
+  daemonProcess(): number | undefined {
+    return this.process("rest_lsp.cli_daemon");
+  }
+
+  private process(words: string): number | undefined {
+    return processes().find(
+      (pid) =>
+        ofProcess(pid, "cmdline").includes(words) && ofProcess(pid, "environ").includes(`${this.root}/datastores`),
+    );
   }
 
   /** What the extension has logged. */
