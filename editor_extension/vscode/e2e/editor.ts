@@ -29,15 +29,33 @@ export class Editor {
     await this.workbench.page.keyboard.press(key);
   }
 
-  /** The suggestion that is shown; empty when there is none. */
-  async ghost(): Promise<string> {
-    const { page } = this.workbench;
-    const first = (await page.locator(GHOST_INLINE).allTextContents()).join("");
-    return plain([first, ...(await page.locator(GHOST_LINES).allTextContents())].join("\n"));
+  /** The suggestion that is shown: what is in the line of the cursor, and the lines below it. */
+  private async pieces(): Promise<[string, string[]]> {
+    return this.workbench.page.evaluate(
+      ([inline, lines]) => {
+        const texts = (selector: string) => [...document.querySelectorAll(selector)].map((piece) => piece.textContent);
+        return [texts(inline).join(""), texts(lines)];
+      },
+      [GHOST_INLINE, GHOST_LINES] as const,
+    );
   }
 
+  /** The suggestion that is shown; empty when there is none. */
+  async ghost(): Promise<string> {
+    const [inline, lines] = await this.pieces();
+    return plain([inline, ...lines].join("\n"));
+  }
+
+  /** Lines below the cursor may be drawn before what is in its line, so a suggestion has come when that has. */
   async waitForGhost(milliseconds = 90_000): Promise<string> {
-    return until("a suggestion", () => this.ghost(), milliseconds);
+    return until(
+      "a suggestion",
+      async () => {
+        const [inline, lines] = await this.pieces();
+        return inline && plain([inline, ...lines].join("\n"));
+      },
+      milliseconds,
+    );
   }
 
   async waitForNoGhost(): Promise<void> {
