@@ -31,7 +31,10 @@ OPTIONS = """{
   settings = {
     model = 'qwen2.5-coder-0.5b',
     device = { name = 'cpu' },
-    completion = { time_budget_automatic_ms = 0, time_budget_invoked_ms = 0, max_tokens_multi = 64 },
+    completion = {
+      time_budget_automatic_ms = 0, time_budget_invoked_ms = 0, max_tokens_multi = 64,
+      min_confidence_code = 0, min_confidence_word = 0, min_confidence_block = 0, min_confidence_text = 0,
+    },
     drafting = { fixed_nodes = 4 },
     datastore = { directory = [==[%s]==] },
   },
