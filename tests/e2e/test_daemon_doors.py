@@ -29,6 +29,7 @@ from rest_lsp.daemon.wire import (
     pack,
 )
 from tests.e2e.lsp_client import FAKE_SERVER, REPOSITORY
+from tests.files_datastore import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no daemon without unix sockets")
 
@@ -172,9 +173,7 @@ def test_an_idle_daemon_makes_room_for_a_newer_version(front: Connection, addres
     while time.monotonic() < deadline and not (isinstance(answer, Refused) and answer.why == "yields"):
         answer = greet(address, Hello(PROTOCOL, "99.0.0", 1, [], {}))
     assert isinstance(answer, Refused)
-    while ask(address, "status") is not None:
-        assert time.monotonic() < deadline, "it does not end"
-        time.sleep(0.02)
+    wait_until(lambda: ask(address, "status") is None, "it ends", PATIENCE_S)
 
 
 @pytest.mark.usefixtures("front")

@@ -21,6 +21,7 @@ from rest_lsp.daemon.joining import ask
 from rest_lsp.daemon.wire import Report
 from tests.e2e.lsp_client import LspClient
 from tests.e2e.test_lsp_ending import PROMISED_S, is_running, wait_until_gone
+from tests.files_datastore import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no daemon without unix sockets")
 
@@ -54,13 +55,16 @@ def report(address: Address) -> Report | None:
 
 
 def wait_for_report(address: Address, wanted: Any) -> Report:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
+    found: Report | None = None
+
+    def is_wanted() -> bool:
+        nonlocal found
         found = report(address)
-        if found is not None and wanted(found):
-            return found
-        time.sleep(0.02)
-    raise AssertionError("the daemon never came to what was wanted")
+        return found is not None and bool(wanted(found))
+
+    wait_until(is_wanted, "the daemon comes to what is wanted", PATIENCE_S)
+    assert found is not None
+    return found
 
 
 class Typist:

@@ -10,42 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from rest_lsp.bench import selection
 from rest_lsp.bench.assistants import BareAssistant
-from rest_lsp.bench.cli import app
-from rest_lsp.bench.corpus import Distribution
 from rest_lsp.bench.recorded import LONGEST_PAUSE_S, read_recording
 from rest_lsp.bench.typist import Edit
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.errors import RestLspError
 from tests.e2e.lsp_client import LspClient
-from tests.files_cli import SOURCE, Place, make_place
+from tests.files_bench import report_of, tiny_project
+from tests.files_cli import SOURCE, Place
 
 BODY = "    total = 0\n    for value in values:\n        total = total + value * {number}\n    return [total, (1, 2)]\n"
 MODULE = '"""Sums."""\n\n' + "\n\n".join(f"def sum_{n}(values):\n" + BODY.format(number=n) for n in range(8))
-TINY = Distribution("tiny", "1", "")
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    place = make_place(tmp_path)
-    for name, value in place.environment.items():
-        monkeypatch.setenv(name, value)
-    (place.workspace / "sums.py").write_text(MODULE, encoding="utf-8")
-    monkeypatch.setattr(selection, "PROJECTS", {"tiny": TINY})
-    monkeypatch.setattr(selection, "fetch", lambda _project, _cache_dir: place.workspace)
-    return place
+    return tiny_project(tmp_path, monkeypatch, MODULE)
 
 
 def measure(tmp_path: Path, *arguments: str) -> dict[str, Any]:
-    command = ["keystrokes", "--json", str(tmp_path / "out.json"), "--plot", str(tmp_path / "out.png"), *arguments]
-    result = CliRunner().invoke(app, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
-    found: dict[str, Any] = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    return found
+    return report_of(tmp_path, "keystrokes", *arguments)
 
 
 @pytest.mark.usefixtures("place")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from rest_lsp.bench import quality_cases as cases_module
-from rest_lsp.bench import selection
 from rest_lsp.bench.cli import app
-from rest_lsp.bench.corpus import Distribution
 from rest_lsp.bench.quality_arms import Answer
 from rest_lsp.bench.quality_cases import REPOSITORY, SETS, quality_cases
 from rest_lsp.bench.quality_judge import judge
 from rest_lsp.bench.quality_kept import KeptVerdicts
 from rest_lsp.errors import RestLspError
-from tests.files_cli import Place, make_place
+from tests.files_bench import report_of, tiny_project
+from tests.files_cli import Place
 
-TINY = Distribution("tiny", "1", "")
 MODULE = '"""Sums."""\n\n\n' + "\n\n".join(
     f"def sum_{n}(values):\n    total = 0\n    for value in values:\n        total = total + value * {n}\n"
     f"        print(total)\n    return total\n"
@@ -30,23 +27,12 @@ MODULE = '"""Sums."""\n\n\n' + "\n\n".join(
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    place = make_place(tmp_path)
-    for name, value in place.environment.items():
-        monkeypatch.setenv(name, value)
-    (place.workspace / "sums.py").write_text(MODULE, encoding="utf-8")
-    monkeypatch.setattr(selection, "PROJECTS", {"tiny": TINY})
-    monkeypatch.setattr(selection, "fetch", lambda _project, _cache_dir: place.workspace)
-    return place
+    return tiny_project(tmp_path, monkeypatch, MODULE)
 
 
 def run(tmp_path: Path, *arguments: str) -> dict[str, Any]:
-    command = ["quality", "--projects", "tiny", "--limit", "2", "--results", str(tmp_path / "kept.jsonl")]
-    command += ["--json", str(tmp_path / "out.json"), "--plot", str(tmp_path / "out.png"), *arguments]
-    result = CliRunner().invoke(app, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
-    found: dict[str, Any] = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    return found
+    kept = str(tmp_path / "kept.jsonl")
+    return report_of(tmp_path, "quality", "--projects", "tiny", "--limit", "2", "--results", kept, *arguments)
 
 
 @pytest.mark.usefixtures("place")

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ import openai
 import pytest
 
 from tests.files_cli import SOURCE, Place, clean_environment, make_place, rest_lsp
+from tests.files_datastore import wait_until
 
 TOKEN = "a-token-of-the-tests"
 FILE = "app.txt"
@@ -97,10 +97,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         assert process.stdout is not None
         port = int(process.stdout.readline().split()[0].rpartition(":")[2])
         found = Door(port, place)
-        deadline = time.monotonic() + PATIENCE_S
-        while found.status("GET", "/health") != 200:
-            assert time.monotonic() < deadline, "the model is never loaded"
-            time.sleep(0.05)
+        wait_until(lambda: found.status("GET", "/health") == 200, "the model is loaded", PATIENCE_S)
         yield found
     finally:
         process.send_signal(signal.SIGINT)

@@ -40,8 +40,8 @@ describe("where the server is looked for", () => {
   });
 
   it("does not run interpreters of a workspace that is not trusted", async () => {
-    const known = { workspaceInterpreters: async () => ["/work/.venv/bin/python"], hasRestLsp: async () => true };
-    expect(await program(known)).toBe("/work/.venv/bin/python");
+    const known = { workspaceInterpreters: async () => ["/repo/.venv/bin/python"], hasRestLsp: async () => true };
+    expect(await program(known)).toBe("/repo/.venv/bin/python");
     expect(await program({ ...known, trusted: false })).toBeUndefined();
   });
 
