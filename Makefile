@@ -6,6 +6,7 @@ VENV   ?= .venv
 # For pip when it installs torch.  Without a GPU on Linux, this saves gigabytes where the default build brings CUDA:
 # make demo TORCH_ARGS='--index-url https://download.pytorch.org/whl/cpu'
 TORCH_ARGS ?=
+WORKERS ?= 2
 BIN    := $(VENV)/bin
 VSCODE := editor_extension/vscode
 # The workbench that the extension is tested in; some hundred megabytes, installed once.
@@ -21,8 +22,9 @@ help:  ## Show this list
 demo: $(STAMP)  ## Complete real code with and without drafts: fetches a model (0.5 GB) once, indexes this repository
 	$(BIN)/python -m rest_lsp bench demo
 
+# Most tests wait for processes to start, so two at a time take half as long; a file's tests share what they prepare.
 test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 test-vscode: extension  ## Test the extension for VS Code: types, lint, units, and a real workbench (Linux; installs Chromium and code-server)
 	cd $(VSCODE) && npm run -s types && npm run -s lint && npm run -s test

@@ -223,3 +223,13 @@ def test_keys_keep_their_order_behind_a_fallback(bare: Neovim) -> None:
 def test_without_a_server_the_functions_say_so(bare: Neovim, accept: str) -> None:
     bare.use_plugin()
     assert bare.lua(f"return require('rest_lsp').{accept}()") is False
+
+
+@pytest.mark.parametrize(("n_replaced", "expected"), [(0, None), (1, {"text": "p(a)", "last": 4})])
+def test_what_was_typed_of_a_suggestion_is_never_replaced(
+    bare: Neovim, n_replaced: int, expected: dict[str, object] | None
+) -> None:
+    """One that came when `wrap` had been typed of it, and then the cursor went left."""
+    bare.use_plugin("{}")
+    place = f"{{ line = 'wrap', first = 0, last = 4, n_replaced = {n_replaced} }}"
+    assert bare.lua(f"return require('rest_lsp.edit').rest({place}, 'wrap(a)', 'wrap', 3)") == expected

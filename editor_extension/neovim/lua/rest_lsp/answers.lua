@@ -34,16 +34,18 @@ local function line_at(bufnr, row)
   return vim.api.nvim_buf_get_lines(bufnr, row, row + 1, false)[1] or ''
 end
 
---- An item for `text`, to be shown in `row` of the buffer, from `first` to `last` of its line.
+--- An item for `text`, to be shown in `row` of the buffer, from `first` to `last` of its line; `cursor` between them
+--- parts what has been typed of it from what it replaces.
 ---@param bufnr integer
 ---@param row integer
 ---@param first integer
+---@param cursor integer
 ---@param last integer
 ---@param text string
 ---@param encoding string
 ---@param origin lsp.InlineCompletionItem
 ---@return lsp.InlineCompletionItem
-function M.item(bufnr, row, first, last, text, encoding, origin)
+function M.item(bufnr, row, first, cursor, last, text, encoding, origin)
   local line = line_at(bufnr, row)
   local function position(column)
     return { line = row, character = vim.str_utfindex(line, encoding, column, false) }
@@ -53,7 +55,7 @@ function M.item(bufnr, row, first, last, text, encoding, origin)
     range = { start = position(first), ['end'] = position(last) },
     command = origin.command,
   }
-  places[item] = { line = line, first = first, last = last }
+  places[item] = { line = line, first = first, last = last, n_replaced = last - cursor }
   return item
 end
 
@@ -97,8 +99,9 @@ local function moved(item, asked, encoding)
     last = vim.str_byteindex(asked.line, encoding, item.range['end'].character, false)
   end
   local cursor = vim.api.nvim_win_get_cursor(0)[2]
-  local rest = edit.rest({ line = asked.line, first = first, last = last }, text, line_at(asked.bufnr, asked.row), cursor)
-  return rest and M.item(asked.bufnr, asked.row, first, rest.last, text, encoding, item)
+  local place = { line = asked.line, first = first, last = last, n_replaced = math.max(last - asked.cursor, 0) }
+  local rest = edit.rest(place, text, line_at(asked.bufnr, asked.row), cursor)
+  return rest and M.item(asked.bufnr, asked.row, first, cursor, rest.last, text, encoding, item)
 end
 
 --- Whether the person is still where the question was asked.

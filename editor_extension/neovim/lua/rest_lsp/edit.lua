@@ -7,6 +7,7 @@ local M = {}
 ---@field line string The line when the suggestion was made for it.
 ---@field first integer Column where the suggestion begins.
 ---@field last integer Column behind what the suggestion replaces.
+---@field n_replaced integer How many bytes before `last` it replaces; what stands before those was typed.
 
 ---@class rest_lsp.Rest
 ---@field text string What of the suggestion is not in the buffer yet.
@@ -33,7 +34,7 @@ function M.rest(place, text, line, cursor)
   if text:sub(1, #typed) ~= typed or place.line:sub(place.last - #replaced + 1, place.last) ~= replaced then
     return nil
   end
-  if #replaced > place.last - place.first or #typed == #text then
+  if #replaced > place.n_replaced or #typed == #text then
     return nil
   end
   return { text = text:sub(#typed + 1), last = last }

@@ -85,7 +85,7 @@ function M.accept(kind)
   local row, cursor, last = insert(bufnr, now, piece)
   local left = now.rest.text:sub(#piece + 1)
   if left ~= '' then
-    local item = answers.item(bufnr, row, cursor, last, left, now.client.offset_encoding, now.item)
+    local item = answers.item(bufnr, row, cursor, cursor, last, left, now.client.offset_encoding, now.item)
     builtin.offer(bufnr, now.client.id, item)
   end
   server.accepted(now.client, now.item, kind, piece)
