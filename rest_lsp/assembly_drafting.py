@@ -10,9 +10,11 @@ from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.provenance import LineOf
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.config import DraftingOptions
+from rest_lsp.datastore import search
 from rest_lsp.datastore.libraries import PACKAGES, STANDARD
 from rest_lsp.datastore.occurrence import CountNewlines, Origin
 from rest_lsp.datastore.shared import SharedStore
+from rest_lsp.drafting import expansion
 from rest_lsp.drafting.affinity import Affinity
 from rest_lsp.drafting.cost_model import Budget
 from rest_lsp.drafting.datastore_source import DatastoreSource, Searchable, TraitsOf
@@ -20,7 +22,6 @@ from rest_lsp.drafting.deleted import DeletedText, typed_of
 from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.drafting.document_source import LIVE, DocumentSource
 from rest_lsp.drafting.drafter import Drafter, NoDrafter
-from rest_lsp.drafting.expansion import compile_ahead
 from rest_lsp.drafting.recent import Recent, RecentCompletions
 from rest_lsp.drafting.recent_source import RecentSource
 from rest_lsp.drafting.script_source import CERTAIN, ScriptSource
@@ -70,7 +71,8 @@ class Drafting:
     ) -> None:
         self._options, self._tokenizer, self._datastore, self._budget = options, tokenizer, datastore, budget
         self._experience = experience or Experience()
-        compile_ahead()
+        expansion.compile_ahead()
+        search.compile_ahead()
         self.encoder = DocumentEncoder(tokenizer.encode)
         self.recent = RecentCompletions()
         self.deleted = DeletedText()

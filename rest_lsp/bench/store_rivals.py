@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rest_lsp.datastore.search import View, dense_pattern, read_rows, suffix_key
+from rest_lsp.datastore.search import View, matches, read
 from rest_lsp.datastore.segment import NewDocument
 from rest_lsp.datastore.snapshot import Snapshot
 from rest_lsp.datastore.suffix_array import suffix_array
@@ -21,33 +19,27 @@ LONGEST, SHORTEST, MOST, CHOICES, DEPTH = 16, 2, 5_000, 64, 10
 
 
 def rest_rule(snapshot: Snapshot) -> Callable[[Sequence[int]], object]:
-    """From the longest n-gram down, one search each, the first 5,000 places in order, every prefix counted."""
+    """The longest n-gram that occurs, its first 5,000 places in order, every prefix of what follows counted.
+
+    REST searches anew for each length; here our own search finds the longest at once, which is quicker.
+    """
     views = [View(live.segment) for live in snapshot.generation.segments]
 
     def ask(context: Sequence[int]) -> object:
-        for length in range(LONGEST, SHORTEST - 1, -1):
-            places = [place for view in views for place in _places(view, context[: -length - 1 : -1], length)]
-            if places:
-                counts: Counter[tuple[int, ...]] = Counter()
-                for tokens in places[:MOST]:
+        sought = np.array(context[: -LONGEST - 1 : -1], np.int32)
+        found = [match for view in views for match in matches(view, sought, SHORTEST, MOST)]
+        longest = max((match.length for match in found), default=0)
+        counts: Counter[tuple[int, ...]] = Counter()
+        left = MOST
+        for match in found:
+            if match.length == longest:
+                rows = np.arange(match.low, min(match.high, match.low + left), dtype=np.int32)
+                left -= len(rows)
+                for tokens, _ in read(match.view, rows, DEPTH):
                     counts.update(tokens[:depth] for depth in range(1, len(tokens) + 1))
-                return counts.most_common(CHOICES)
-        return []
+        return counts.most_common(CHOICES)
 
     return ask
-
-
-def _places(view: View, reversed_context: Sequence[int], length: int) -> list[tuple[int, ...]]:
-    segment = view.segment
-    pattern = dense_pattern(segment, reversed_context)
-    if len(pattern) < length:
-        return []
-    sought = struct.pack(f">{length}{segment.token_code}", *pattern)
-    key = suffix_key(segment, len(sought))
-    first, last = segment.first_rows[pattern[0]], segment.first_rows[pattern[0] + 1]
-    low = bisect_left(segment.rows, sought, first, last, key=key)
-    high = bisect_right(segment.rows, sought, low, last, key=key)
-    return [tokens for tokens, _ in read_rows(view, range(low, min(high, low + MOST)), DEPTH)]
 
 
 def infini_gram(

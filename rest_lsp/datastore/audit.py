@@ -44,7 +44,7 @@ def audit(root: Path, rules: IndexRules, generation: Generation) -> Iterator[Aud
     Reads all files that may be indexed: some seconds for some thousand.
     """
     held = {
-        live.segment.paths[document]: live.segment.lengths[document]
+        live.segment.paths[document]: live.segment.document_tokens(document)
         for live in generation.segments
         for document in live.live_documents
     }

@@ -27,7 +27,7 @@ class LiveSegment(NamedTuple):
 
     @property
     def dead_tokens(self) -> int:
-        return sum(self.segment.lengths[document] for document in self.dead)
+        return sum(self.segment.document_tokens(document) for document in self.dead)
 
     @property
     def n_live_documents(self) -> int:

@@ -56,8 +56,8 @@ class HotBuffers:
         """Newest buffer first."""
         views = [View(segment) for segment in reversed(self._recent.values())]
         if self._settled:
-            dead = bytes(path not in self._ids or path in self._recent for path in self._settled.paths)
-            views.append(View(self._settled, dead))
+            dead = [path not in self._ids or path in self._recent for path in self._settled.paths]
+            views.append(View(self._settled, np.array(dead, np.uint8)))
         return views
 
     def _settle(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,27 @@ from rest_lsp.datastore.format import (
 )
 from rest_lsp.datastore.suffix_array import Sorter, suffix_array
 
-SEPARATOR = -1
-"""Stands in for a token id where documents meet."""
+Number = TypeVar("Number", np.uint8, np.int32, np.uint32)
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int32]
+Unsigned = npt.NDArray[np.uint32]
+
+
+class Arrays(NamedTuple):
+    """A segment as compiled code sees it; see `format.Layout`.  All arrays are read-only.
+
+    dense_ids[token id] is a dense id or 0; `tokens` are bytes, `width` of them per dense id, the highest first.
+    """
+
+    tokens: Bytes
+    width: int
+    rows: Ints
+    first_rows: Unsigned
+    dense_ids: Ints
+    vocabulary: Unsigned
+    starts: Unsigned
+    lengths: Unsigned
 
 
 class NewDocument(NamedTuple):
@@ -43,10 +62,9 @@ class NewDocument(NamedTuple):
 class Segment:
     """Read access.  Everything is immutable, so any number of threads may use it without a lock.
 
-    The attributes are what a search reads thousands of times per second: small tables are lists, which Python indexes
-    fastest; `rows` and the tokens in `data` stay where they are mapped.  vocabulary[dense id] is a token id;
-    dense_ids[token id] is a dense id or 0; versions[document] ≥ 0 stands for the content.  Opening one makes them with
-    few steps that each hold the interpreter for less than a millisecond, because queries go on meanwhile.
+    `arrays` are what a search reads; they and `versions` stay where they are mapped.  versions[document] ≥ 0 stands for
+    the content.  Opening one makes the rest with few steps that each hold the interpreter for less than a millisecond,
+    because queries go on meanwhile.
     """
 
     def __init__(self, name: str, data: SegmentBytes, header: Header) -> None:
@@ -55,17 +73,20 @@ class Segment:
         self.header = header
         layout = header.layout
         self.token_bytes = header.token_bytes
-        self.token_code = "H" if header.token_bytes == 2 else "I"
-        self.tokens_at = layout.tokens.start
-        self.rows = self._numbers(layout.rows, "i")
-        self.first_rows = self._numbers(layout.first_rows, "I")
-        self.vocabulary = [SEPARATOR, *self._numbers(layout.vocabulary, "I").tolist()]
-        self.starts = self._numbers(layout.starts, "I").tolist()
-        self.lengths = self._numbers(layout.lengths, "I").tolist()
-        self.versions = self._numbers(layout.hashes, "Q")[:: HASH_BYTES // 8]
+        vocabulary = self._numbers(layout.vocabulary, np.uint32)
+        self.arrays = Arrays(
+            tokens=self._numbers(layout.tokens, np.uint8),
+            width=header.token_bytes,
+            rows=self._numbers(layout.rows, np.int32),
+            first_rows=self._numbers(layout.first_rows, np.uint32),
+            dense_ids=_dense_table(vocabulary),
+            vocabulary=vocabulary,
+            starts=self._numbers(layout.starts, np.uint32),
+            lengths=self._numbers(layout.lengths, np.uint32),
+        )
+        self.versions = memoryview(self.data)[slice(*layout.hashes)].cast("Q")[:: HASH_BYTES // 8]
         self.paths = bytes(data[slice(*layout.paths)]).decode("utf-8", "surrogateescape").split("\0")
         self.document_of_path = dict(zip(self.paths, range(self.n_documents), strict=False))
-        self.dense_ids = _dense_table(self._vocabulary_array)
 
     @classmethod
     def build(
@@ -118,22 +139,22 @@ class Segment:
         start = self.header.layout.hashes.start + HASH_BYTES * document
         return bytes(self.data[start : start + HASH_BYTES])
 
+    def document_tokens(self, document: int) -> int:
+        """How many tokens a document has."""
+        return int(self.arrays.lengths[document])
+
     def document_ids(self, document: int) -> npt.NDArray[np.uint32]:
         """Token ids [n] of a document in reading order."""
-        start, n = self.starts[document], self.lengths[document]
-        dense = np.frombuffer(self.data, dtype=f">u{self.token_bytes}", count=n, offset=self._offset(start))
-        return self._vocabulary_array[dense[::-1].astype(np.int32) - 1]
+        start, n = int(self.arrays.starts[document]), self.document_tokens(document)
+        at = self.header.layout.tokens.start + self.token_bytes * start
+        dense = np.frombuffer(self.data, dtype=f">u{self.token_bytes}", count=n, offset=at)
+        return self.arrays.vocabulary[dense[::-1].astype(np.int32) - 1]
 
-    @property
-    def _vocabulary_array(self) -> npt.NDArray[np.uint32]:
-        span = self.header.layout.vocabulary
-        return np.frombuffer(self.data, dtype=np.uint32, count=self.header.n_distinct, offset=span.start)
-
-    def _offset(self, position: int) -> int:
-        return self.tokens_at + self.token_bytes * position
-
-    def _numbers(self, span: Span, code: str) -> memoryview[int]:
-        return cast("memoryview[int]", memoryview(self.data)[slice(*span)].cast(code))  # type: ignore[call-overload]
+    def _numbers(self, span: Span, kind: type[Number]) -> npt.NDArray[Number]:
+        count = (span.stop - span.start) // np.dtype(kind).itemsize
+        numbers = np.frombuffer(self.data, kind, count, span.start)
+        numbers.flags.writeable = False
+        return numbers
 
 
 def build_segment_bytes(
@@ -187,7 +208,8 @@ def _first_rows(dense: npt.NDArray[np.uint16] | npt.NDArray[np.uint32], n_distin
     return rows
 
 
-def _dense_table(vocabulary: npt.NDArray[np.uint32]) -> memoryview[int]:
+def _dense_table(vocabulary: Unsigned) -> Ints:
     table = np.zeros(int(vocabulary[-1]) + 1 if len(vocabulary) else 0, dtype=np.int32)
     table[vocabulary] = np.arange(1, len(vocabulary) + 1, dtype=np.int32)
-    return table.data
+    table.flags.writeable = False
+    return table

@@ -43,7 +43,7 @@ class Snapshot:
         """See `Datastore.occurrences`."""
         views = self._views if exclude is None else self._views_without(exclude)
         query = Query(
-            reversed_context=context[: -max_length - 1 : -1],
+            reversed_context=np.array(context[: -max_length - 1 : -1], np.int32),
             depth=depth,
             min_length=min_length,
             limit=limit,
@@ -55,7 +55,7 @@ class Snapshot:
         """Token ids [n] of the document an origin lies in; None when it is no longer there."""
         for view in self._views:
             document = view.segment.document_of_path.get(origin.path)
-            if document is None or (view.dead and view.dead[document]):
+            if document is None or (len(view.dead) and view.dead[document]):
                 continue
             if view.segment.versions[document] == origin.generation:
                 return view.segment.document_ids(document)
@@ -73,16 +73,15 @@ class Snapshot:
 def _generation_views(generation: Generation, hidden: AbstractSet[str]) -> Iterable[View]:
     for segment, dead in reversed(generation.segments):
         superseded = {segment.document_of_path[path] for path in hidden if path in segment.document_of_path}
-        flags = bytearray(segment.n_documents) if dead or superseded else bytearray()
-        for document in dead | superseded:
-            flags[document] = 1
-        yield View(segment, bytes(flags))
+        flags = np.zeros(segment.n_documents if dead or superseded else 0, np.uint8)
+        flags[list(dead | superseded)] = 1
+        yield View(segment, flags)
 
 
 def _hide(view: View, path: str) -> View:
     document = view.segment.document_of_path.get(path)
     if document is None:
         return view
-    flags = bytearray(view.dead or view.segment.n_documents)
+    flags = view.dead.copy() if len(view.dead) else np.zeros(view.segment.n_documents, np.uint8)
     flags[document] = 1
-    return view._replace(dead=bytes(flags))
+    return view._replace(dead=flags)

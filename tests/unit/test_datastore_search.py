@@ -134,9 +134,10 @@ def test_living_documents_are_found_among_many_dead_ones() -> None:
 def test_weights_stay_right_when_dead_rows_make_it_look_again() -> None:
     """Every second row that the first pass looks at is dead, so a second pass brings more than was wanted."""
     segment = Segment.build("1", documents_with([7, 8], 1_000), PRINT)
-    first_row = segment.first_rows[segment.dense_ids[8]]
+    arrays = segment.arrays
+    first_row = int(arrays.first_rows[arrays.dense_ids[8]])
     looked_at = [first_row + 10 + 20 * number for number in range(0, 50, 2)]
-    dead = frozenset(bisect_right(segment.starts, segment.rows[row]) - 1 for row in looked_at)
+    dead = frozenset(bisect_right(arrays.starts.tolist(), arrays.rows[row]) - 1 for row in looked_at)
     found = ask(Snapshot(Generation(1, (LiveSegment(segment, dead),))), [7, 8], limit=50)
     assert len(found) == 50
     assert sum(one.weight for one in found) == pytest.approx(1_000 * 75 / 100)
@@ -202,3 +203,26 @@ def test_buffers_hold_their_newest_text(changes: list[tuple[str, list[int] | Non
             expected[path] = ids
     assert hot.paths == set(expected)
     assert places(ask(Snapshot(buffers=hot.views), context)) == scan(expected, context, 5, 16)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(IDS, min_size=1, max_size=5),
+    IDS,
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=20),
+)
+def test_any_bytes_are_searched_without_harm(
+    texts: list[list[int]], context: list[int], damage: list[tuple[int, int]]
+) -> None:
+    """A segment is searched before its checksums have been verified: nonsense may be found, nothing worse happens."""
+    documents = [NewDocument(f"{number}", PRINT, ids) for number, ids in enumerate(texts)]
+    good = Segment.build("1", documents, PRINT)
+    data = bytearray(good.data)
+    sections = [good.header.layout.first_rows, good.header.layout.starts, good.header.layout.lengths]
+    sections += [good.header.layout.rows, good.header.layout.tokens]
+    harmed = [at for span in sections for at in range(*span)]
+    for place, byte in damage:
+        data[harmed[place % len(harmed)]] = byte
+    found = ask(Snapshot(Generation(1, (LiveSegment(Segment("1", data, good.header)),))), context, limit=8)
+    assert len(found) <= 8
+    assert all(len(one.tokens) <= 5 and int(one.origin.path) < len(texts) for one in found)
