@@ -140,9 +140,14 @@ def known_step_cost(settings: Settings, engine: Engine, progress: Progress = sil
 
 def kept_pass_ms(settings: Settings, device: str, dtype: str) -> float | None:
     """One token through the small model on this machine; None when that has not been measured."""
-    threads = int(choose_threads(settings.device.threads).value)
-    cost = _read_cost(_cost_path(settings, CPU_MODEL, device, dtype, threads))
+    cost = kept_cost(settings, CPU_MODEL, device, dtype)
     return cost.ms(1, 0) if cost is not None else None
+
+
+def kept_cost(settings: Settings, model: str, device: str, dtype: str) -> StepCost | None:
+    """T(n) of a model as it was measured on this machine; None when it has not been."""
+    threads = int(choose_threads(settings.device.threads).value)
+    return _read_cost(_cost_path(settings, model, device, dtype, threads))
 
 
 def _cost_path(settings: Settings, model: str, device: str, dtype: str, threads: int) -> Path:

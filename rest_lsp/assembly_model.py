@@ -14,7 +14,9 @@ FAST_PASS_MS = 8.0
 """The larger model reads three times as much per token: from here on it writes 40 tokens a second, as a usual laptop
 does with the smaller one."""
 
-_BESIDE_WEIGHTS = 600_000_000
+BESIDE_WEIGHTS = 600_000_000
+"""Memory for caches, buffers and libraries."""
+
 _PER_FILE_BYTE = {"cpu": 2.0, "cuda": 3.0, "mps": 3.0}
 """Memory for each byte of the quantised file: int8 with what goes along on a CPU, 16 bits per weight on a GPU."""
 
@@ -36,7 +38,7 @@ class Facts:
 
 def automatic_model(facts: Facts) -> Choice:
     """Pure.  On a CPU a gigabyte is never downloaded of its own accord."""
-    needed = _PER_FILE_BYTE[facts.device] * load_catalogue()[GPU_MODEL].bytes + _BESIDE_WEIGHTS
+    needed = bytes_when_loaded(load_catalogue()[GPU_MODEL].bytes, facts.device)
     has_room = facts.free_bytes is None or facts.free_bytes >= needed
     room = f"it takes {needed / 1e9:.1f} GB, and {(facts.free_bytes or 0) / 1e9:.1f} GB are free"
     if facts.device != "cpu":
@@ -49,6 +51,11 @@ def automatic_model(facts: Facts) -> Choice:
     if not facts.is_here:
         return Choice(CPU_MODEL, f"this CPU is fast enough for {GPU_MODEL}, which `rest-lsp models pull` can fetch")
     return Choice(GPU_MODEL, f"this CPU takes {facts.pass_ms:.1f} ms per token of the smaller one")
+
+
+def bytes_when_loaded(n_file_bytes: int, device: str) -> int:
+    """Memory that a model takes on a device, from the size of its quantised file."""
+    return int(_PER_FILE_BYTE[device] * n_file_bytes) + BESIDE_WEIGHTS
 
 
 def choose_model(settings: Settings, device: str, pass_ms: float | None) -> Choice:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from time import perf_counter
-from typing import Literal
 
-from rest_lsp.cancellation import CancelToken
-from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.config_sources import Loaded
+from rest_lsp.datastore.datastore import tokenizer_fingerprint
+from rest_lsp.datastore.integrity import damaged_files
+from rest_lsp.doctor_gpu import check_gpu
 from rest_lsp.doctor_machine import (
     Check,
     check_cache_folder,
     check_file_watching,
     check_git,
-    check_memory,
     check_processor,
     check_python,
     check_shared_process,
     check_suffix_sorting,
     check_torch,
 )
+from rest_lsp.doctor_model import check_completion, check_kernel, check_memory, check_model
 from rest_lsp.errors import RestLspError
-from rest_lsp.models.packed import PackedModel
-from rest_lsp.models.progress import silent
-from rest_lsp.models.tokenizer_file import converted_forms, find_tokenizer
-from rest_lsp.workspace import model_name, model_store, open_datastore
-
-_PROBE = "def add(first, second):\n    return "
+from rest_lsp.models.tokenizer_file import find_tokenizer
+from rest_lsp.workspace import model_name, open_datastore
 
 
 def examine(loaded: Loaded, root: Path | None, *, with_completion: bool = True) -> Iterator[Check]:
@@ -41,8 +37,10 @@ def examine(loaded: Loaded, root: Path | None, *, with_completion: bool = True) 
         "python": check_python,
         "options": lambda: check_options(loaded),
         "torch": lambda: check_torch(settings),
+        "gpu": check_gpu,
         "processor": check_processor,
-        "memory": check_memory,
+        "kernel": lambda: check_kernel(settings),
+        "memory": lambda: check_memory(settings),
         "cache folder": lambda: check_cache_folder(settings),
         "git": check_git,
         "file watching": check_file_watching,
@@ -50,6 +48,7 @@ def examine(loaded: Loaded, root: Path | None, *, with_completion: bool = True) 
         "suffix sorting": check_suffix_sorting,
         "model": lambda: check_model(loaded),
         "index": lambda: check_index(loaded, root),
+        "store": lambda: check_store(loaded, root),
     }
     if with_completion:
         checks["completion"] = lambda: check_completion(loaded, root)
@@ -69,22 +68,6 @@ def check_options(loaded: Loaded) -> Check:
     return Check("options", "warn", " ".join(loaded.problems), "Correct or remove them; until then they are ignored.")
 
 
-def check_model(loaded: Loaded) -> Check:
-    """Reads every weight of every converted form, about a second per gigabyte."""
-    settings = loaded.settings
-    name = model_name(settings)
-    converted = _converted(loaded)
-    for folder in converted:
-        PackedModel.open(folder).verify()
-    if converted:
-        forms = ", ".join(folder.name for folder in converted)
-        return Check("model", "ok", f"{name} is here, converted ({forms}), and its checksums are right.")
-    if (path := model_store(settings).path(name)) is not None:
-        return Check("model", "ok", f"{name} is at {path}; the first start converts it, which takes about a minute.")
-    status: Literal["fail", "warn"] = "fail" if settings.model.offline else "warn"
-    return Check("model", status, f"{name} is not on this machine.", f"rest-lsp models pull {name}")
-
-
 def check_index(loaded: Loaded, root: Path | None) -> Check:
     settings = loaded.settings
     if root is None:
@@ -102,31 +85,22 @@ def check_index(loaded: Loaded, root: Path | None) -> Check:
     return Check("index", "ok", f"{status.files:,} files, {status.tokens:,} tokens of {root} in {status.path}.")
 
 
-def check_completion(loaded: Loaded, root: Path | None) -> Check:
-    """A whole completion, if that needs no download or conversion."""
-    if not _converted(loaded):
-        return Check(
-            "completion", "warn", "Not tried, as there is no converted model.", "rest-lsp complete, or an editor."
-        )
-    from rest_lsp.assembly_session import open_session
-
-    started = perf_counter()
-    session = open_session(loaded.settings, [root] if root else [], silent)
-    try:
-        ready = perf_counter()
-        result = session.service.complete(CompletionRequest(_PROBE, len(_PROBE), language="python"), CancelToken())
-    finally:
-        session.close()
-    if not result.tokens:
-        return Check("completion", "fail", "The model wrote nothing for a simple function.", "Fetch the model again.")
-    return Check(
-        "completion",
-        "ok",
-        f"Loaded in {ready - started:.1f} s; {result.tokens} tokens in {result.forwards} forward passes, "
-        f"{result.prefill_ms + result.decode_ms:.0f} ms: {result.text.strip()[:40]!r}.",
-    )
-
-
-def _converted(loaded: Loaded) -> list[Path]:
-    """Folders of the configured model that an engine could open."""
-    return converted_forms(model_name(loaded.settings), loaded.settings.model.cache_dir)
+def check_store(loaded: Loaded, root: Path | None) -> Check:
+    """Reads every byte of the index and of the stores that belong to it, 3 ms for 10 MB."""
+    settings = loaded.settings
+    tokenizer = find_tokenizer(model_name(settings), settings.model.cache_dir)
+    if root is None or tokenizer is None or not settings.datastore.enabled:
+        return Check("store", "ok", "There is no index to look at.")
+    with closing(open_datastore(settings, root, tokenizer)) as datastore:
+        status, stores = datastore.status(), [tier.segment for tier in datastore.tiers]
+        damaged = damaged_files(Path(status.path), tokenizer_fingerprint(tokenizer), stores)
+    if damaged:
+        found = "; ".join(f"{damage.name}: {damage.reason}" for damage in damaged)
+        fix = f"rest-lsp index --workspace {root} sets what is damaged aside and indexes it again."
+        return Check("store", "fail", f"Damaged in {status.path}: {found}.", fix)
+    if status.notices:
+        return Check("store", "warn", " ".join(status.notices), "Correct datastore.stores, or make the store again.")
+    n_files = status.segments + len(stores)
+    if not n_files:
+        return Check("store", "ok", "There is no index to look at.")
+    return Check("store", "ok", f"The checksums of all {n_files} files in {status.path} are right.")

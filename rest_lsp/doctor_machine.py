@@ -13,11 +13,9 @@ from typing import Literal, NamedTuple
 from rest_lsp.config import Settings
 from rest_lsp.daemon.address import RUNTIME_VARIABLE, NoDaemon, runtime_address
 from rest_lsp.daemon.joining import ask
-from rest_lsp.memory import available_memory
 
 Status = Literal["ok", "warn", "fail"]
 
-_NEEDED_BYTES = 1_600_000_000
 _NEEDED_DISK_BYTES = 1_500_000_000
 _FEW_WATCHES = 32_768
 _INT8_FLAGS = ("avx2", "fma", "avx512bw", "avx512_vnni", "avx_vnni", "asimd", "asimddp")
@@ -76,18 +74,6 @@ def check_processor() -> Check:
         f"{speed}; the int8 kernel does not add exactly on this processor.",
         "Set device.dtype to bf16, and report this processor with the output of rest-lsp doctor.",
     )
-
-
-def check_memory() -> Check:
-    available = available_memory()
-    if available is None:
-        return Check("memory", "ok", "The free memory cannot be read on this system.")
-    text = f"{available / 1e9:.1f} GB of memory are free"
-    if available < _NEEDED_BYTES:
-        return Check(
-            "memory", "warn", f"{text}; the small model takes up to {_NEEDED_BYTES / 1e9:.1f} GB.", "Close something."
-        )
-    return Check("memory", "ok", f"{text}.")
 
 
 def check_cache_folder(settings: Settings) -> Check:

@@ -74,13 +74,14 @@ class CompletionRequest:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What one request wants otherwise than the options say; None is as they say."""
+    """What one request wants otherwise than the options say; None is as they say.  `is_plain` is without drafts."""
 
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     seed: int | None = None
+    is_plain: bool = False
 
 
 AS_SET = Wishes()

@@ -23,7 +23,7 @@ from rest_lsp.completion.stop import StopRules
 from rest_lsp.completion.trace import Trace, TracedPass, Tracing
 from rest_lsp.config import CompletionOptions
 from rest_lsp.datastore.occurrence import Origin
-from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.drafting.drafter import Drafter, NoDrafter
 from rest_lsp.drafting.recent import RecentCompletions
 from rest_lsp.errors import Cancelled
 from rest_lsp.stats import CompletionStats, StatsLog
@@ -91,7 +91,7 @@ class CompletionService:
         deadline = self._clock() + budget_s
         sampling = _as_wished(self._sampling, wishes)
         run = _Run(request, sampling, deadline=deadline, decoding_s=DECODING_SHARE * budget_s)
-        run.max_tokens = wishes.max_tokens
+        run.max_tokens, run.is_plain = wishes.max_tokens, wishes.is_plain
         run.passes = [] if self._tracing else None
         try:
             return self._measured(run, cancel)
@@ -184,7 +184,7 @@ class CompletionService:
     def _generate(self, run: _Run, prompt: Prompt, rules: StopRules, cancel: CancelToken) -> None:
         """Decode until a stop rule says done or the time is up; how tokens are grouped in steps makes no difference."""
         with run.stats.span("draft"):
-            drafter = self._drafter_factory(run.request, prompt)
+            drafter = NoDrafter() if run.is_plain else self._drafter_factory(run.request, prompt)
         steps = self._engine.generate(
             prompt.ids,
             context=prompt.context_ids,
@@ -223,6 +223,7 @@ class _Run:
     confidence: float = 0.0
     is_doubtful: bool = False
     max_tokens: int | None = None
+    is_plain: bool = False
 
     def take_prefill(self, prefill: Prefill) -> None:
         self.prefill = prefill

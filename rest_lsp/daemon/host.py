@@ -28,6 +28,7 @@ from rest_lsp.daemon.wire import (
     Left,
     Refused,
     Report,
+    Tried,
     Welcome,
 )
 from rest_lsp.memory import resident_memory
@@ -108,7 +109,7 @@ class Host:
             line.send(self._report())
             self.wants_end.set()
         elif isinstance(first, Ask):
-            line.send(self._report())
+            line.send(await self._try_out(first.folder) if first.wish == "try" else self._report())
 
     async def _welcome(self, line: Line, hello: Hello) -> None:
         refusal = self._refusal(hello)
@@ -157,6 +158,12 @@ class Host:
             package.removeHandler(client_log)
             del self._clients[line]
             log.info("A front of process %d has gone; there are %d.", hello.pid, len(self._clients))
+
+    async def _try_out(self, folder: str) -> Tried:
+        """By a window that has this folder open, else by any."""
+        servers = [server for _, server in self._clients.values()]
+        servers.sort(key=lambda server: folder not in server.summary()["folders"])
+        return Tried(*await servers[0].try_out()) if servers else Tried("warn", "", "")
 
     def _report(self) -> Report:
         clients = [_describe(hello, server.summary()) for hello, server in self._clients.values()]

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rest_lsp.daemon import address as addresses
 from rest_lsp.daemon.address import Address, NoDaemon
@@ -19,7 +19,9 @@ from rest_lsp.daemon.wire import (
     Message,
     Refused,
     Report,
+    Tried,
     Welcome,
+    Wish,
     length_of,
     pack,
     unpack,
@@ -31,12 +33,13 @@ if TYPE_CHECKING:
 
     StartDaemon = Callable[[Address], Popen[bytes]]
 
-Wish = Literal["status", "stop"]
-
 JOIN_S = 30.0
 """A daemon that has not answered after so long does not work here."""
 
 _HANDSHAKE_S = 10.0
+_TRIAL_S = 120.0
+"""A model that rests is loaded first, and whoever types is served before."""
+
 _LOOK_S = 0.02
 _PASSED_ON = ("REST_LSP_", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
 
@@ -129,6 +132,22 @@ def ask(address: Address, wish: Wish) -> Report | None:
     """What a running daemon reports of itself; None when there is none.  Raises NoDaemon."""
     connection = connect(address)
     return _asked(connection, wish) if connection is not None else None
+
+
+def try_out(address: Address, folder: str) -> Tried | None:
+    """How a completion by the daemon's model goes, best that of `folder`; None when no editor has it loaded one.
+
+    Raises NoDaemon.
+    """
+    connection = connect(address)
+    if connection is None:
+        return None
+    connection.set_timeout(_TRIAL_S)
+    try:
+        answer = _exchange(connection, Ask(PROTOCOL, __version__, "try", folder))
+    finally:
+        connection.close()
+    return answer if isinstance(answer, Tried) and answer.reason else None
 
 
 def ensure(address: Address, start: StartDaemon) -> Report:

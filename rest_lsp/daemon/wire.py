@@ -18,6 +18,7 @@ MAX_FIRST_BYTES = 1 << 18
 MAX_MESSAGE_BYTES = MAX_BODY_BYTES + 64
 LENGTH_BYTES = 4
 
+Wish: TypeAlias = Literal["status", "stop", "try"]
 Why: TypeAlias = Literal["yields", "protocol", "arguments", "full"]
 
 
@@ -32,11 +33,12 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
 
 
 class Ask(msgspec.Struct, tag="ask", frozen=True):
-    """`rest-lsp daemon` asks for a report, or for the end."""
+    """Somebody who is no front asks for a report, for the end, or for a trial of the model that `folder` uses."""
 
     protocol: int
     version: str
-    wish: Literal["status", "stop"]
+    wish: Wish
+    folder: str = ""
 
 
 class Welcome(msgspec.Struct, tag="welcome", frozen=True):
@@ -96,7 +98,15 @@ class Report(msgspec.Struct, tag="report", frozen=True):
     clients: list[Client]
 
 
-Message: TypeAlias = Hello | Ask | Welcome | Refused | Frame | Broken | Left | Closing | Report
+class Tried(msgspec.Struct, tag="tried", frozen=True):
+    """How a completion by the loaded model went; empty words where no editor has one loaded."""
+
+    status: Literal["ok", "warn", "fail"]
+    reason: str
+    fix: str
+
+
+Message: TypeAlias = Hello | Ask | Welcome | Refused | Frame | Broken | Left | Closing | Report | Tried
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

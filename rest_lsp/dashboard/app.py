@@ -84,7 +84,7 @@ class Pages:
             raise HTTPException(409, str(error)) from error
 
     def checks(self, request: Request) -> Response:
-        """What `rest-lsp doctor` says, but for the completion at its end, for one workspace or for none."""
+        """What `rest-lsp doctor` says, for one workspace or none; its completion is by the model that editors use."""
         workspace = _workspace(request)
         return JSONResponse(self._check(None if workspace is None else self._root(workspace)))
 

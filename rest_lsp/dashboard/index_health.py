@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rest_lsp.config_sources import load_settings
+from rest_lsp.daemon.address import NoDaemon, runtime_address
+from rest_lsp.daemon.joining import try_out
 from rest_lsp.datastore.audit import AuditEntry
 from rest_lsp.doctor import examine
+from rest_lsp.doctor_machine import Check
 from rest_lsp.errors import DatastoreError
 from rest_lsp.models.tokenizer_file import find_tokenizer
 from rest_lsp.workspace import model_name, open_datastore
@@ -31,8 +34,20 @@ def examine_index(root: Path) -> dict[str, Any]:
 
 
 def check_installation(root: Path | None) -> list[dict[str, str]]:
-    """Every check of `rest-lsp doctor` but the completion at its end, which would load a model of its own."""
-    return [check._asdict() for check in examine(load_settings(root), root, with_completion=False)]
+    """Every check of `rest-lsp doctor`; the completion is by the model that editors have loaded, not by one more."""
+    checks = [*examine(load_settings(root), root, with_completion=False), _completion_for_editors(root)]
+    return [check._asdict() for check in checks]
+
+
+def _completion_for_editors(root: Path | None) -> Check:
+    try:
+        tried = try_out(runtime_address(), str(root or ""))
+    except NoDaemon:
+        tried = None
+    if tried is None:
+        fix = "Open a file in an editor and check again, or run `rest-lsp doctor`."
+        return Check("completion", "warn", "Not tried, as no shared process has a model loaded.", fix)
+    return Check("completion", tried.status, tried.reason, tried.fix)
 
 
 def summed_up(entries: Iterable[AuditEntry]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
 from rest_lsp.completion.request import Outcome
+from rest_lsp.completion.trial import Judgement
 from rest_lsp.config import Settings
 from rest_lsp.datastore.rules import is_secret
 from rest_lsp.languages import language_of
@@ -102,7 +103,8 @@ class RestLanguageServer(LanguageServer):
         self._watch = ParentWatch(self._orphaned, watches_parent=model_thread is None)
         self._watch.start()
         self._register_features(SuggestionReports(self._acceptance, self._history))
-        self._register_commands(models, Diagnosis(backend, errands, self._engine))
+        self._diagnosis = Diagnosis(backend, errands, self._engine, lambda: self._keeper.session)
+        self._register_commands(models, self._diagnosis)
 
     def leave(self, code: int) -> None:
         """End serving; the first call decides the exit code."""
@@ -137,6 +139,10 @@ class RestLanguageServer(LanguageServer):
             "state": self._status.state,
             "open_documents": len(self.protocol.workspace.text_documents) if is_open else 0,
         }
+
+    async def try_out(self) -> Judgement:
+        """How a completion by the model that is loaded goes."""
+        return await self._diagnosis.try_out()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log it; pygls would show a popup."""

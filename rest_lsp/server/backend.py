@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.completion.request import CompletionRequest, CompletionResult
+from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Wishes
 from rest_lsp.config import Settings
 from rest_lsp.config_sources import Loaded
 from rest_lsp.server.feedback import ProgressEvent
@@ -22,7 +22,9 @@ Progress = Callable[[ProgressEvent], None]
 class CompletionService(Protocol):
     """Called in the engine's thread only."""
 
-    def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult: ...
+    def complete(
+        self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET
+    ) -> CompletionResult: ...
     def alternatives(
         self, request: CompletionRequest, known: Collection[str], cancel: CancelToken
     ) -> list[CompletionResult]: ...

@@ -100,9 +100,7 @@ class Commands:
 
     def doctor(self, *_: object) -> Any:
         """Every check of the installation, with a reason and a fix each."""
-        session = self.keeper.session
-        service = session.service if session is not None else None
-        return self.diagnosis.run(self.configuration.loaded, self.configuration.root, service)
+        return self.diagnosis.run(self.configuration.loaded, self.configuration.root)
 
     def models(self, *_: object) -> Any:
         """The models that can be chosen by name, and the one that is loaded."""

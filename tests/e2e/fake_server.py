@@ -31,7 +31,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any, NamedTuple  # noqa: E402
 
 from rest_lsp.cancellation import CancelToken  # noqa: E402
-from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, SourceUse  # noqa: E402
+from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, SourceUse, Wishes  # noqa: E402
 from rest_lsp.config import Settings  # noqa: E402
 from rest_lsp.config_sources import Loaded, load_settings  # noqa: E402
 from rest_lsp.daemon.address import runtime_address  # noqa: E402
@@ -99,7 +99,7 @@ class FakeService:
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
 
-    def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
+    def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:
         counts = self._counts
         counts.started += 1
         counts.running += 1

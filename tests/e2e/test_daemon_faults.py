@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from rest_lsp.daemon.address import Address
-from rest_lsp.daemon.joining import ask
+from rest_lsp.daemon.joining import ask, try_out
 from rest_lsp.daemon.wire import Report
 from tests.e2e.lsp_client import LspClient
 from tests.e2e.test_lsp_ending import PROMISED_S, is_running, wait_until_gone
@@ -181,6 +181,17 @@ def test_a_stopped_daemon_comes_back_with_the_next_key(windows: list[LspClient],
     typist.type_one()
     assert typist.n_lost == 0
     assert report_of(address).pid != stopped
+
+
+def test_a_trial_is_by_the_model_that_windows_use(windows: list[LspClient], address: Address, tmp_path: Path) -> None:
+    found = try_out(address, str(tmp_path))
+    assert found is not None
+    assert (found.status, found.fix) == ("ok", "")
+    assert "2 tokens in 1 forward passes" in found.reason
+    for client in windows:
+        client.shut_down()
+    wait_for_report(address, lambda report: not report.clients)
+    assert try_out(address, str(tmp_path)) is None, "nobody has a model"
 
 
 def test_windows_do_not_wait_for_each_other_for_long(windows: list[LspClient]) -> None:

@@ -196,6 +196,15 @@ def test_stats_and_reindex(client: LspClient) -> None:
     client.poll_status(lambda status: status["state"] == "ready")
 
 
+def test_the_checks_end_in_a_completion_by_the_running_model(client: LspClient) -> None:
+    found = {check["name"]: check for check in client.ask("workspace/executeCommand", {"command": "rest.doctor"})}
+    assert list(found)[-1] == "completion"
+    assert {"gpu", "kernel", "memory", "file watching", "shared process", "store"} <= found.keys()
+    assert "for the same text: drafts make it" in found["completion"]["text"]
+    assert "checksums of all" in found["store"]["text"]
+    assert not [check for check in found.values() if check["state"] == "failed"]
+
+
 def test_nothing_was_shown_and_no_code_was_logged(client: LspClient) -> None:
     assert client.notifications("window/showMessage") == []
     assert "other.value" not in str(client.notifications("window/logMessage"))

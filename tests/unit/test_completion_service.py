@@ -20,6 +20,7 @@ from rest_lsp.completion.request import (
     SourceUse,
     StopReason,
     Trigger,
+    Wishes,
 )
 from rest_lsp.completion.service import MAX_CHARACTERS, CompletionService
 from rest_lsp.completion.trace import Tracing
@@ -420,3 +421,11 @@ def test_only_the_tokens_that_are_shown_count() -> None:
     starts, log_probs = [0, 0, 4, 8], [-9.0, -1.0, -3.0, -7.0]
     assert confidence(log_probs, starts, "ab, cd, ef", "ab, cd,") == pytest.approx(math.exp(-2))
     assert confidence(log_probs, starts, "ab, cd, ef", "") == 0
+
+
+def test_who_wishes_for_plain_decoding_gets_it() -> None:
+    bench = Bench(ScriptedEngine("1"))
+    bench.service.complete(at_cursor("x = █\n"), CancelToken(), Wishes(is_plain=True))
+    assert bench.drafted_for == []
+    bench.complete("x = █\n")
+    assert len(bench.drafted_for) == 1

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
+from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, Wishes
 from rest_lsp.server.prewarm import Prewarmer, as_if_taken
 from rest_lsp.server.worker import Worker
 
@@ -23,7 +23,7 @@ class Service:
         self.asked: list[CompletionRequest] = []
         self._outcome = outcome
 
-    def complete(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
+    def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:
         self.asked.append(request)
         return CompletionResult("ahead", request.offset, request.offset, self._outcome(cancel))
 

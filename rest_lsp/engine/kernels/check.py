@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,11 @@ def thread_pool() -> str:
     scales = np.zeros(1, np.float32)
     round_rows(np.zeros((1, 16), np.float32), 1, np.float32(1), np.zeros((1, 16), np.int16), scales, 1)
     return str(numba.threading_layer())  # type: ignore[attr-defined]
+
+
+def compiled_for() -> str:
+    """The processor whose instructions the kernels may use, by LLVM's name for it."""
+    return str(llvm.get_host_cpu_name())
 
 
 def _worst(limit: int, n: int, n_in: int) -> Iterator[npt.NDArray[np.int64]]:
