@@ -60,7 +60,8 @@ def ablate(setup: Setup, settings: Settings, holes: Sequence[Hole], *, warm: boo
         for variant in VARIANTS
     }
     for hole in holes:
-        yield _measure_hole(hole, setup.complete["plain"], ways)
+        measured = _measure_hole(hole, setup.complete["plain"], ways)
+        yield {variant: setup.judge.judge(hole, pair) for variant, pair in measured.items()}
 
 
 def settings_of(settings: Settings, variant: Variant) -> Settings:
@@ -76,9 +77,10 @@ def print_ablation(console: Console, results: Results) -> None:
     for nodes in (LARGE, None):
         chosen = {variant: pairs for variant, pairs in results.items() if variant.nodes == nodes}
         console.print(_table("nodes by the cost model" if nodes is None else f"{nodes} nodes", chosen))
-    mismatches = sum(summarise(pairs).mismatches for pairs in results.values())
+    total = summarise([pair for pairs in results.values() for pair in pairs])
     n_tokens = sum(len(pair.rest.tokens) for pairs in results.values() for pair in pairs)
-    console.print(f"{mismatches} of {n_tokens} tokens differ from plain decoding.")
+    causes = f"{total.near_ties} are near ties, {total.errors} errors"
+    console.print(f"{total.mismatches} of {n_tokens} tokens differ from plain decoding; {causes}.")
 
 
 def ablation_json(results: Results) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from rest_lsp.bench.results import Pair, Run
 from rest_lsp.bench.selection import Selection, in_turns
 from rest_lsp.bench.session import Options, describe, floor_probe, warm_up_and_measure
 from rest_lsp.bench.setup import bench_settings, open_setup
-from rest_lsp.bench.table import print_report
+from rest_lsp.bench.table import counted, print_report
 
 SEED = 1
 PER_KIND = 4
@@ -46,7 +46,7 @@ def run_demo(console: Console) -> bool:
             show(console, f"{number} of {len(cases)}", pair, selection.holes[number - 1])
         setting = describe(setup, [selection], Options(seed=SEED), floor)
     print_report(console, setting, pairs)
-    return not any(pair.mismatch for pair in pairs)
+    return not any(pair.errors for pair in pairs)
 
 
 def repository() -> Path:
@@ -61,7 +61,7 @@ def show(console: Console, number: str, pair: Pair, hole: Hole) -> None:
     console.rule(f"{number}  [bold]{escape(pair.case.path)}:{start.line + 1}[/bold]  ({pair.case.kind})", align="left")
     typed = hole.text[: hole.offset].rpartition("\n")[2]
     console.print(excerpt(typed, rest.text), highlight=False)
-    equal = "[red]DIFFERENT" if pair.mismatch else "[green]equal"
+    equal = "[red]DIFFERENT" if pair.errors else "[yellow]near tie" if pair.mismatch else "[green]equal"
     console.print(
         f"{equal}[/]  {counted(len(rest.tokens), 'token')} in {counted(rest.forwards, 'pass', 'passes')}: "
         f"{len(rest.tokens) / max(1, rest.forwards):.2f} per pass; "
@@ -94,8 +94,3 @@ def provenance(run: Run) -> str:
         )
     n_more = len(run.sources) - SOURCES_SHOWN
     return ", ".join(places) + (f" and {counted(n_more, 'more place')}" if n_more > 0 else "")
-
-
-def counted(n: int, one: str, many: str = "") -> str:
-    """`n` with its noun."""
-    return f"{n} {one if n == 1 else many or one + 's'}"

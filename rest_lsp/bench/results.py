@@ -32,6 +32,19 @@ class Mismatch(NamedTuple):
     rest: int | None
 
 
+class Judgement(NamedTuple):
+    """What plain decoding says of a drafted output that differs from its own, see near_ties.py.
+
+    near_ties  tokens that rounding decided
+    errors     tokens that rounding does not explain
+    worst      how far the least likely of them lay below the likeliest, in roundings
+    """
+
+    near_ties: int
+    errors: int
+    worst: float
+
+
 @dataclass(frozen=True)
 class Run:
     """One mode on one case.
@@ -68,6 +81,7 @@ class Pair:
     plain: Run
     rest: Run
     project: str = ""
+    judgement: Judgement | None = None
 
     @property
     def speedup(self) -> float:
@@ -95,6 +109,17 @@ class Pair:
         """Tokens behind the first difference, of the longer output."""
         plain, rest = self.plain.tokens, self.rest.tokens
         return max(len(plain), len(rest)) - common_prefix(plain, rest)
+
+    @property
+    def near_ties(self) -> int:
+        return self.judgement.near_ties if self.judgement is not None else 0
+
+    @property
+    def errors(self) -> int:
+        """Tokens that rounding does not explain; one where nobody judged why outputs differ."""
+        if self.judgement is not None:
+            return self.judgement.errors
+        return int(self.mismatch is not None)
 
     def to_json(self) -> list[dict[str, Any]]:
         return [_run_json(self, "plain", self.plain), _run_json(self, "rest", self.rest)]

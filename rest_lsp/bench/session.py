@@ -49,7 +49,7 @@ class Options:
 
 
 def run_decode(options: Options) -> bool:
-    """Measure, print, and write what was asked for.  True when both modes gave the same tokens everywhere."""
+    """Measure, print, and write what was asked for.  True when rounding explains all that differs."""
     if options.plot:
         check_plotting()
     if options.warm and options.repeat > 1:
@@ -66,7 +66,7 @@ def run_decode(options: Options) -> bool:
         write_report(options.json, report_json(setting, pairs))
     if options.plot:
         write_plot(options.plot, setting, pairs)
-    return not any(pair.mismatch for pair in pairs)
+    return not any(pair.errors for pair in pairs)
 
 
 def selections_of(options: Options, settings: Settings) -> list[Selection]:
@@ -101,7 +101,7 @@ def measure_all(selections: Sequence[Selection], settings: Settings, options: Op
 
 
 def run_ablation(selections: Sequence[Selection], settings: Settings, options: Options) -> bool:
-    """Every hole with each source and idea switched off alone; True when all gave the tokens of plain decoding."""
+    """Every hole with each source and idea switched off alone; True when none gave a token that is wrong."""
     results: Results = {variant: [] for variant in VARIANTS}
     model: LoadedModel | None = None
     for selection in selections:
@@ -114,7 +114,7 @@ def run_ablation(selections: Sequence[Selection], settings: Settings, options: O
     print_ablation(Console(), results)
     if options.json:
         write_ablation(options.json, results)
-    return not any(pair.mismatch for pairs in results.values() for pair in pairs)
+    return not any(pair.errors for pairs in results.values() for pair in pairs)
 
 
 def floor_probe(setup: Setup) -> FloorProbe:
@@ -145,9 +145,9 @@ def describe(setup: Setup, selections: Sequence[Selection], options: Options, fl
 def warm_up_and_measure(setup: Setup, holes: Sequence[Hole], repeat: int, floor: FloorProbe) -> Iterator[Pair]:
     """The first hole is completed once before it counts: the first passes of a process are slower than all others."""
     measure_hole(holes[0], {"plain": setup.complete["plain"], "rest": setup.warm_up}, repeat=1)
-    for pair in measure(holes, setup.complete, repeat=repeat):
+    for hole, pair in zip(holes, measure(holes, setup.complete, repeat=repeat), strict=True):
         floor.sample()
-        yield pair
+        yield setup.judge.judge(hole, pair)
 
 
 def workload_of(selections: Sequence[Selection]) -> str:

@@ -11,12 +11,14 @@ from rest_lsp.assembly import (
     LoadedModel,
     build_service,
     choose_budget,
+    fitted,
     known_step_cost,
     load_model,
 )
 from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.assembly_experience import new_experience
 from rest_lsp.bench.decode import Complete
+from rest_lsp.bench.near_ties import Judge
 from rest_lsp.bench.results import CostPoint, Mode
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.cli_options import settings_for
@@ -43,6 +45,7 @@ class Setup:
     """A loaded model and a refreshed index, ready to complete in both modes.
 
     warm_up   drafts as well, and leaves nothing that is drafted from later
+    judge     says of outputs that differ whether rounding explains it
     """
 
     model: LoadedModel
@@ -50,6 +53,7 @@ class Setup:
     cost_curve: list[CostPoint]
     complete: Mapping[Mode, Complete]
     warm_up: Complete
+    judge: Judge
 
     @property
     def engine(self) -> Engine:
@@ -106,7 +110,8 @@ def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress:
         "plain": drafted(model, datastore, undrafted),
         "rest": drafted(model, datastore, settings, warm=warm),
     }
-    return Setup(model, datastore, curve, complete, warm_up=drafted(model, datastore, settings))
+    judge = Judge(model.engine, model.tokenizer, fitted(settings, model.engine))
+    return Setup(model, datastore, curve, complete, warm_up=drafted(model, datastore, settings), judge=judge)
 
 
 def drafted(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rest_lsp.bench.cases import KINDS
-from rest_lsp.bench.results import Pair, Run, Setting
+from rest_lsp.bench.results import Mismatch, Pair, Run, Setting
 from rest_lsp.errors import RestLspError
 
 SLOWEST_PERCENT = 5
@@ -38,7 +38,8 @@ class Summary:
     """One group of cases.
 
     Cases that loop count for equality and not for speed.  `speedup` is the ratio of the sums; `speedup_p05` the 5th
-    percentile over cases, `speedup_slowest` the ratio of the sums over the slowest 5 % of them (at least one).
+    percentile over cases, `speedup_slowest` the ratio of the sums over the slowest 5 % of them (at least one).  Of the
+    tokens that differ (`mismatches`) rounding decided `near_ties`, and `errors` are wrong; the rest follow from them.
     """
 
     cases: int
@@ -49,6 +50,8 @@ class Summary:
     speedup_p05: float
     speedup_slowest: float
     mismatches: int
+    near_ties: int
+    errors: int
 
     def to_json(self) -> dict[str, Any]:
         """`mismatches` counts tokens."""
@@ -72,6 +75,8 @@ def summarise(pairs: Sequence[Pair]) -> Summary:
         speedup_p05=float(np.percentile(speedups, SLOWEST_PERCENT)) if speedups else 0.0,
         speedup_slowest=_speedup(slowest),
         mismatches=sum(pair.differing_tokens for pair in pairs),
+        near_ties=sum(pair.near_ties for pair in pairs),
+        errors=sum(pair.errors for pair in pairs),
     )
 
 
@@ -104,8 +109,12 @@ def report_json(setting: Setting, pairs: Sequence[Pair]) -> dict[str, Any]:
         **setting.to_json(),
         "cases": [row for pair in pairs for row in pair.to_json()],
         "summary": {**summarise(pairs).to_json(), "kinds": _kinds_json(pairs), "projects": projects},
-        "mismatches": [pair.mismatch._asdict() for pair in pairs if pair.mismatch],
+        "mismatches": [_mismatch_json(pair, pair.mismatch) for pair in pairs if pair.mismatch],
     }
+
+
+def _mismatch_json(pair: Pair, mismatch: Mismatch) -> dict[str, Any]:
+    return {**mismatch._asdict(), **(pair.judgement._asdict() if pair.judgement is not None else {})}
 
 
 def _kinds_json(pairs: Sequence[Pair]) -> dict[str, Any]:

@@ -48,10 +48,20 @@ def print_equality(console: Console, pairs: Sequence[Pair]) -> None:
     if not total.mismatches:
         message = f"All {n_tokens} tokens of {total.cases} cases are the same with and without drafts."
         console.print(message, style="green")
-    for mismatch in (pair.mismatch for pair in pairs):
-        if mismatch:
-            change = f"from token {mismatch.position} on: {mismatch.plain} became {mismatch.rest}"
-            console.print(f"{mismatch.id} differs {change}.", style="red", markup=False)
+    for pair in pairs:
+        if (mismatch := pair.mismatch) is not None:
+            change = f"from token {mismatch.position} on: {mismatch.plain} became {mismatch.rest}{_cause(pair)}"
+            style = "red" if pair.errors else "yellow"
+            console.print(f"{mismatch.id} differs {change}.", style=style, markup=False, highlight=False)
+    if total.mismatches:
+        causes = f"{counted(total.near_ties, 'near tie')}, {counted(total.errors, 'true error')}"
+        message = f"{total.mismatches} of {n_tokens} tokens differ: {causes}; the others follow from these."
+        console.print(message, style="red" if total.errors else "yellow", highlight=False)
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """`n` with its noun."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def report_table(setting: Setting, pairs: Sequence[Pair]) -> Table:
@@ -84,6 +94,13 @@ def project_table(pairs: Sequence[Pair]) -> Table:
         cells = [_short(summary) for summary in [*summaries, several_lines(group), summarise(group)]]
         table.add_row(project, *cells)
     return table
+
+
+def _cause(pair: Pair) -> str:
+    if pair.judgement is None:
+        return ""
+    kind = "an error" if pair.errors else "a near tie"
+    return f", {kind} ({pair.judgement.worst:.1f} roundings apart)"
 
 
 def _short(summary: Summary | None) -> str:

@@ -34,6 +34,8 @@ class Int8Model:
     """A `Model`; see there."""
 
     settles = True
+    is_exact = True
+    dtype = torch.float32
 
     def __init__(self, packed: PackedModel, *, capacity: int, threads: int) -> None:
         self.config = packed.config

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from rest_lsp.drafting.tree import DraftTree
@@ -16,11 +17,15 @@ class Model(Protocol):
     """A decoder with its weights; used from one thread.
 
     `settles` says whether the keys and values of a token have the same bits however it came into the cache: as part of
-    a prompt, decoded, or as an accepted draft.  Where they do, whatever is in the cache may be reused.
+    a prompt, decoded, or as an accepted draft.  Where they do, whatever is in the cache may be reused.  `is_exact` says
+    whether a row of a pass over a tree has the bits of a pass of its own; else it is equal up to
+    rounding in `dtype`, the type of what goes from layer to layer.
     """
 
     config: DecoderConfig
     settles: bool
+    is_exact: bool
+    dtype: torch.dtype
 
     @property
     def n_bytes_per_token(self) -> int:

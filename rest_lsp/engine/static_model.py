@@ -31,6 +31,8 @@ class StaticModel(TorchModel):
     so fewer near-ties fall differently, at the cost of speed.
     """
 
+    is_exact = False
+
     def __init__(
         self, decoder: Decoder, *, capacity: int, device: torch.device, graphs: bool, equal_widths: bool = False
     ) -> None:

@@ -21,9 +21,10 @@ class TorchModel:
     """What both have in common: caches, and the prompt, which goes through the model in one form everywhere."""
 
     settles = False
+    is_exact = True
 
     def __init__(self, decoder: Decoder, *, capacity: int, device: torch.device) -> None:
-        self.decoder, self.config = decoder, decoder.config
+        self.decoder, self.config, self.dtype = decoder, decoder.config, decoder.dtype
         self._capacity, self._device = capacity, device
 
     @property

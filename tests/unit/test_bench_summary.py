@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from rich.console import Console
 from rest_lsp.bench.cases import Case, Kind
 from rest_lsp.bench.floor import FloorProbe
 from rest_lsp.bench.machine import this_machine
-from rest_lsp.bench.results import CostPoint, Pair, Run, Setting, merge_repeats
+from rest_lsp.bench.results import CostPoint, Judgement, Pair, Run, Setting, merge_repeats
 from rest_lsp.bench.summary import report_json, summarise, write_report
-from rest_lsp.bench.table import print_report
+from rest_lsp.bench.table import print_equality, print_report
 from rest_lsp.errors import RestLspError
 from rest_lsp.positions import Position
 
@@ -94,6 +95,22 @@ def test_a_mismatch_tells_where_the_outputs_part() -> None:
     assert WRONG.mismatch == ("wrong", 1, 2, 9)
     shorter = pair("shorter", "line", run((1, 2), 1.0), run((1,), 1.0))
     assert shorter.mismatch == ("shorter", 1, 2, None)
+
+
+def test_near_ties_and_errors_are_told_apart() -> None:
+    tie, error = (replace(WRONG, judgement=Judgement(*counts)) for counts in ((2, 0, 1.5), (1, 1, 40.0)))
+    assert (summarise([FAST]).near_ties, summarise([FAST]).errors) == (0, 0)
+    assert (summarise([tie]).near_ties, summarise([tie]).errors) == (2, 0)
+    assert summarise([tie, error, WRONG]).errors == 2, "what nobody judged is an error"
+    assert report_json(SETTING, [tie])["mismatches"] == [
+        {"id": "wrong", "position": 1, "plain": 2, "rest": 9, "near_ties": 2, "errors": 0, "worst": 1.5}
+    ]
+    console = Console(file=io.StringIO(), width=100)
+    print_equality(console, [tie, error])
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "2 became 9, a near tie (1.5 roundings apart)" in shown
+    assert "2 became 9, an error (40.0 roundings apart)" in shown
+    assert "4 of 6 tokens differ: 3 near ties, 1 true error;" in shown
 
 
 def test_repeats_are_merged_by_medians_and_never_hide_a_difference() -> None:
