@@ -74,7 +74,7 @@ describe("reports", () => {
   });
 
   it("shows the numbers that are there and passes over those that are not", () => {
-    const report = statisticsReport({ requests: 7, suggestions: { shown: 3 } }, { keys: 0, p50: 0, p95: 0 });
+    const report = statisticsReport({ requests: 7, suggestions: { shown: 3 } }, new KeystrokeTiming().summary());
     expect(report).toContain("Requests  7\nShown     3\n");
     expect(report).not.toContain("Taken whole");
   });
@@ -88,14 +88,20 @@ describe("reports", () => {
 describe("timing", () => {
   it("adds up what one key costs, and starts anew with the next", () => {
     let now = 0;
-    const timing = new KeystrokeTiming(() => now);
+    const timing = new KeystrokeTiming(() => ({ clock: 2 * now, processor: now }));
     const work = (milliseconds: number) => timing.measure(() => (now += milliseconds));
     timing.key();
     work(1);
     work(2);
     timing.key();
     work(5);
-    expect(timing.summary()).toEqual({ keys: 2, p50: 3, p95: 5 });
+    expect(timing.summary()).toEqual({
+      keys: 2,
+      p50: { clock: 6, processor: 3 },
+      p95: { clock: 10, processor: 5 },
+    });
+    const report = statisticsReport({}, timing.summary());
+    expect(report).toContain("time per key  6 ms, 95 % up to 10 ms (at work 3 ms, up to 5 ms)");
   });
 
   it("is 0 of nothing", () => {

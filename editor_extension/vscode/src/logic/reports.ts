@@ -1,10 +1,11 @@
 // Statistics, checks and explanations in words.  Takes whatever a server sends and passes over what it does not know.
 import type { Check, Explanation, Model, Source } from "./protocol";
+import type { TimingSummary } from "./timing";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The statistics of this session as text in columns. */
-export function statisticsReport(stats: Fields, timing: { keys: number; p50: number; p95: number }): string {
+export function statisticsReport(stats: Fields, timing: TimingSummary): string {
   const taken = fields(stats["suggestions"]);
   const outcomes = Object.entries(fields(stats["outcomes"]) ?? {});
   return [
@@ -21,7 +22,7 @@ export function statisticsReport(stats: Fields, timing: { keys: number; p50: num
       ["Median wait", number(stats["median_wait_ms"], "ms")],
       ["Tokens", number(stats["tokens"])],
       ["Tokens per pass of the model", number(stats["tokens_per_forward"])],
-      ["Editor's own time per key", timing.keys === 0 ? undefined : `${timing.p50} ms, 95 % up to ${timing.p95} ms`],
+      ["Editor's own time per key", timing.keys === 0 ? undefined : timePerKey(timing)],
     ]),
     "",
     "All that the server counted",
@@ -29,6 +30,10 @@ export function statisticsReport(stats: Fields, timing: { keys: number; p50: num
     JSON.stringify(stats, null, 2),
     "",
   ].join("\n");
+}
+
+function timePerKey({ p50, p95 }: TimingSummary): string {
+  return `${p50.clock} ms, 95 % up to ${p95.clock} ms (at work ${p50.processor} ms, up to ${p95.processor} ms)`;
 }
 
 /** The checks of the doctor as text, what is wrong first. */
