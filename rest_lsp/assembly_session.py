@@ -95,11 +95,20 @@ class Session:
         known = {"loaded": engine.is_loaded, "reasons": self.model.reasons, "step_cost": cost}
         return {**asdict(engine.info), **known}
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether the model's memory is free, and the next request has to load it."""
+        return not self.model.engine.is_loaded
+
     def rest(self, idle_s: float) -> None:
         """Free the model's memory when nobody has used it for so long; the next request loads it again."""
         engine = self.model.engine
         if engine.is_loaded and monotonic() - engine.last_used_s >= idle_s:
             engine.rest()
+
+    def wake(self) -> None:
+        """End a rest before somebody asks; seconds."""
+        self.model.engine.wake()
 
     def close(self) -> None:
         self._keep()

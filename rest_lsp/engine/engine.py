@@ -98,10 +98,16 @@ class Engine:
     @property
     def verifier(self) -> ModelVerifier:
         """For measurements of single passes; completions go through `generate`.  Ends a rest, which takes seconds."""
+        verifier = self.wake()
+        self.last_used_s = time.monotonic()
+        return verifier
+
+    def wake(self) -> ModelVerifier:
+        """End a rest, which takes seconds.  The time that may pass until the next begins anew then."""
         if self._verifier is None:
             assert self._build is not None, "only an engine that can be built again rests"
             self._verifier = self._build()
-        self.last_used_s = time.monotonic()
+            self.last_used_s = time.monotonic()
         return self._verifier
 
     def rest(self) -> None:

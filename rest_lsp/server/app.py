@@ -238,7 +238,9 @@ class RestLanguageServer(LanguageServer):
     def _focused(self) -> None:
         """Somebody is back: what rested is needed again, and what happened on disk may have been missed."""
         self._keeper.compare_index()
-        self._prewarmer.resume()
+        woken = self._keeper.wake()
+        if woken is not None:
+            woken.add_done_callback(lambda _: self._prewarmer.resume())
 
     def _expect_request(self, document: Document, offset: int) -> None:
         if self._status.switches.allows(document.language) and not is_secret(document.uri):
@@ -266,6 +268,8 @@ class RestLanguageServer(LanguageServer):
             self._configure()
             if _of_session(self._configuration.settings) != _of_session(before):
                 self._apply()
+            else:
+                self._keeper.rest_after(self._configuration.settings.server.unload_minutes)
 
     def _did_change_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
         if self.protocol.workspace.roots != self._configuration.roots:

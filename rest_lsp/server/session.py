@@ -87,6 +87,20 @@ class SessionKeeper:
         if self.session is not None and self.session.datastore is not None:
             self.session.datastore.compare_soon()
 
+    def wake(self) -> asyncio.Future[None] | None:
+        """Somebody is back: a model that rests is loaded again, seconds before it is asked; None without a session."""
+        session = self.session
+        if session is None:
+            return None
+        woken = self._engine.post("wake", lambda _: session.wake(), is_quiet=not session.is_resting, gives_way=True)
+        woken.add_done_callback(_ignore)
+        return woken
+
+    def rest_after(self, idle_minutes: float) -> None:
+        """From now on let the model rest after so long without a request; 0 keeps it loaded."""
+        if self.session is not None:
+            self._rest_later(self.session, 60 * idle_minutes)
+
     def _rest_later(self, session: Session, idle_s: float) -> None:
         """Let the model rest whenever nobody has used it for `idle_s`, as long as the session is this one."""
         if self._rest_timer is not None:
@@ -158,7 +172,7 @@ class SessionKeeper:
 
     def _use(self, session: Session, settings: Settings) -> None:
         self._on_open(session, settings)
-        self._rest_later(session, 60 * settings.server.unload_minutes)
+        self.rest_after(settings.server.unload_minutes)
         if session.datastore is not None:
             self._start(self._refresh(session.datastore, then_watch=settings.datastore.watch))
 
@@ -209,6 +223,7 @@ class SessionKeeper:
 
 
 def _ignore(future: asyncio.Future[None]) -> None:
-    """A rest that failed or was cancelled is tried again later."""
-    if not future.cancelled():
-        future.exception()
+    """A rest that failed or was cancelled is tried again later, and so is the end of one, by the next request."""
+    error = None if future.cancelled() else future.exception()
+    if error is not None and not isinstance(error, Cancelled):
+        log.error("The model could not be unloaded or loaded again: %s", where(error))

@@ -224,6 +224,11 @@ class FakeSession:
     def rest(self, idle_s: float) -> None:
         self.datastore.status().rested += 1
 
+    is_resting = False
+
+    def wake(self) -> None:
+        pass
+
     def close(self) -> None:
         if self._close_gate is not None:
             self._close_gate.touch()

@@ -205,6 +205,40 @@ def test_the_checks_end_in_a_completion_by_the_running_model(client: LspClient) 
     assert not [check for check in found.values() if check["state"] == "failed"]
 
 
+def test_a_model_that_nobody_uses_rests_and_requests_do_not_fail_meanwhile(client: LspClient) -> None:
+    uri = "untitled:rest"
+    client.open(uri, CODE + "def add(sel", language=NO_GRAMMAR)
+    before = client.complete(uri, 2, 11)
+    unload_after(client, 0.005)
+    client.poll_status(lambda status: not status["loaded"])
+    client.change(uri, 2, {"text": CODE + "def add(self, oth"})
+    assert_items(client.complete(uri, 2, 17), 2, 17)
+    client.poll_status(lambda status: not status["loaded"])
+    client.change(uri, 3, {"text": CODE + "def add(sel"})
+    assert client.complete(uri, 2, 11) == before
+    unload_after(client, 0)
+
+
+def test_a_model_that_rests_is_loaded_again_when_the_editor_has_the_focus(
+    workspace: Path, model: Path, cache: Path
+) -> None:
+    with serve(workspace, model, cache) as client:
+        client.wait_for_state("ready")
+        unload_after(client, 0.005)
+        client.poll_status(lambda status: not status["loaded"])
+        assert client.ask("rest/status")["state"] == "ready"
+        unload_after(client, 0)
+        client.notify("rest/didFocus", {})
+        client.poll_status(lambda status: status["loaded"])
+        assert client.shut_down() == 0
+
+
+def unload_after(client: LspClient, minutes: float) -> None:
+    """Change the setting while the server runs."""
+    options = {**OPTIONS, "model": client.ask("rest/status")["model"], "server": {"unloadMinutes": minutes}}
+    client.notify("workspace/didChangeConfiguration", {"settings": options})
+
+
 def test_nothing_was_shown_and_no_code_was_logged(client: LspClient) -> None:
     assert client.notifications("window/showMessage") == []
     assert "other.value" not in str(client.notifications("window/logMessage"))
