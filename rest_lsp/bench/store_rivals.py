@@ -27,7 +27,7 @@ def rest_rule(snapshot: Snapshot) -> Callable[[Sequence[int]], object]:
 
     def ask(context: Sequence[int]) -> object:
         sought = np.array(context[: -LONGEST - 1 : -1], np.int32)
-        found = [match for view in views for match in matches(view, sought, SHORTEST, MOST)]
+        found = [match for view in views for level in matches(view, sought, SHORTEST, MOST) for match in level]
         longest = max((match.length for match in found), default=0)
         counts: Counter[tuple[int, ...]] = Counter()
         left = MOST

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, groupby
+from operator import itemgetter
 from time import perf_counter
 from typing import NamedTuple
 
@@ -56,36 +58,32 @@ def occurrences(views: Iterable[View], query: Query) -> list[Occurrence]:
     When the deadline passes, what the longest lengths gave is returned.
     """
     found: list[Occurrence] = []
-    searches = [matches(view, query.reversed_context, query.min_length, 2 * query.limit) for view in views]
-    heads = [(head, search) for search in searches if (head := next(search, None))]
-    while heads and len(found) < query.limit:
-        length = max(head.length for head, _ in heads)
-        level: list[Match] = []
-        remaining = []
-        for head, search in heads:
-            following: Match | None = head
-            while following and following.length == length:
-                level.append(following)
-                following = next(search, None)
-            if following:
-                remaining.append((following, search))
-        heads = remaining
+    heads: list[tuple[list[Match], Iterator[list[Match]]]] = []
+    taken = [matches(view, query.reversed_context, query.min_length, 2 * query.limit) for view in views]
+    while len(found) < query.limit:
+        heads += [(head, search) for search in taken if (head := next(search, None))]
+        if not heads:
+            break
+        length = max(head[0].length for head, _ in heads)
+        level = [match for head, _ in heads if head[0].length == length for match in head]
+        taken = [search for head, search in heads if head[0].length == length]
+        heads = [(head, search) for head, search in heads if head[0].length < length]
         found += _sample(level, query, query.limit - len(found))
         if perf_counter() > query.deadline:
             break
     return found
 
 
-def matches(view: View, reversed_context: Ints, min_length: int, enough: int) -> Iterator[Match]:
-    """Row ranges by falling match length, down to `min_length`; found at once until `enough` rows are in them.
+def matches(view: View, reversed_context: Ints, min_length: int, enough: int) -> Iterator[list[Match]]:
+    """Row ranges by falling match length, down to `min_length`, those of one length together.
 
-    Few callers go beyond that, so all that are left are found only then.
+    They are found at once until `enough` rows are in them; few callers go on, so the rest is found only then.
     """
     known = 0
     for most in (enough, len(view.segment.arrays.rows)):
         ranges = find_ranges(view.segment.arrays, reversed_context, min_length, most).tolist()
-        for length, low, high in ranges[known:]:
-            yield Match(length, view, low, high)
+        for length, level in groupby(ranges[known:], key=itemgetter(0)):
+            yield [Match(length, view, low, high) for _, low, high in level]
         if sum(high - low for _, low, high in ranges) < most:
             return
         known = len(ranges)
@@ -119,15 +117,13 @@ def _sample(level: Sequence[Match], query: Query, wanted: int) -> list[Occurrenc
 
 def _read_picks(level: Sequence[Match], picks: Ints, depth: int) -> list[_Continuation]:
     """Read the picked rows; picks are ascending numbers over all rows of `level`, one match after the other."""
-    if len(level) == 1:
-        return read(level[0].view, picks + np.int32(level[0].low), depth)
     found: list[_Continuation] = []
-    offset = 0
-    for match in level:
-        n_rows = match.high - match.low
-        mine = picks[(picks >= offset) & (picks < offset + n_rows)]
-        found += read(match.view, mine + np.int32(match.low - offset), depth)
-        offset += n_rows
+    ends = list(accumulate(match.high - match.low for match in level))
+    begin = offset = 0
+    for match, end, behind in zip(level, ends, np.searchsorted(picks, ends).tolist(), strict=True):
+        if behind > begin:
+            found += read(match.view, picks[begin:behind] + np.int32(match.low - offset), depth)
+        begin, offset = behind, end
     return found
 
 
@@ -146,5 +142,5 @@ def compile_ahead() -> None:
     """Compile what a search runs, or read it from where it is kept, so that no draft waits for it."""
     view = View(Segment.build("", [NewDocument("", bytes(HASH_BYTES), [0, 0])], bytes(16)))
     context = np.zeros(1, np.int32)
-    for match in matches(view, context, 1, 1):
-        read(view, np.arange(match.low, match.high, dtype=np.int32), 1)
+    for level in matches(view, context, 1, 1):
+        _read_picks(level, np.arange(1, dtype=np.int32), 1)
