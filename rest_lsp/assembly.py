@@ -66,7 +66,13 @@ def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
     progress(ProgressEvent("load", 0, 1, "models"))
     tokenizer = Tokenizer.from_file(packed.tokenizer_path)
     engine = Engine.load(
-        packed, name=name, device=device, dtype=dtype, threads=int(threads.value), capacity=wanted_capacity(settings)
+        packed,
+        name=name,
+        device=device,
+        dtype=dtype,
+        threads=int(threads.value),
+        capacity=wanted_capacity(settings),
+        fixed_width=settings.device.fixed_width,
     )
     progress(ProgressEvent("load", 1, 1, "models"))
     reasons = {"model": chosen.reason, "device": device.reason, "dtype": dtype.reason, "threads": threads.reason}
@@ -151,7 +157,8 @@ def kept_cost(settings: Settings, model: str, device: str, dtype: str) -> StepCo
 
 
 def _cost_path(settings: Settings, model: str, device: str, dtype: str, threads: int) -> Path:
-    key = re.sub(r"[^\w.-]+", "_", f"{model}-{device}-{dtype}-{threads}-{machine_key()}")
+    width = "-fixed" if settings.device.fixed_width and device != "cpu" else ""
+    key = re.sub(r"[^\w.-]+", "_", f"{model}-{device}-{dtype}{width}-{threads}-{machine_key()}")
     return settings.model.cache_dir / "costs" / f"{key}.json"
 
 

@@ -71,6 +71,11 @@ class DeviceOptions(Section):
         default="auto", description="Form of the weights. `auto` takes int8 on a CPU and bf16 or fp16 on a GPU."
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads for the model; 0 takes the physical cores.")
+    fixed_width: bool = Field(
+        default=False,
+        description="On a GPU, run every pass in one width and one order of sums, so that drafted passes round as "
+        "plain ones do; slower. A CPU is exact without.",
+    )
 
 
 class CompletionOptions(Section):

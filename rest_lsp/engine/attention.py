@@ -1,7 +1,6 @@
-"""Attention of a draft tree over the KV cache, in two forms that a test holds together.
+"""Attention of a draft tree over the KV cache that repeats plain decoding's own sums node by node: bit-exact.
 
-`pathwise` repeats plain decoding's own sums node by node and is bit-exact; `attend_where` does all nodes in one call,
-which suits accelerators and is equal up to rounding.
+What suits accelerators is in `tree_attention`.
 """
 
 from __future__ import annotations
@@ -83,54 +82,6 @@ def pathwise(
         return outputs[0]
     joined = torch.cat(outputs)
     return joined if layout.is_chain else joined[layout.row_of_output]
-
-
-def masked(
-    queries: Tensor, keys: Tensor, values: Tensor, cache: tuple[Tensor, Tensor], mask: Tensor, past: int, scale: float
-) -> Tensor:
-    """The same in one call: rows are written to the slots past, past + 1, ... and look where `mask` lets them.
-
-    mask     [n, past + n], True where a row may look
-    """
-    cached_keys, cached_values = cache
-    n = queries.shape[0]
-    cached_keys[:, past : past + n] = keys
-    cached_values[:, past : past + n] = values
-    return attend_where(queries, cached_keys[:, : past + n], cached_values[:, : past + n], mask, scale)
-
-
-def attend_where(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale: float) -> Tensor:
-    """Attention of all rows to all slots in one call.
-
-    queries, result  [n, n_kv_heads, group, head_dim]
-    keys, values     [n_kv_heads, n_slots, head_dim]
-    mask             [n, n_slots], True where a row may look
-    """
-    group = queries.shape[2]
-    out = F.scaled_dot_product_attention(
-        queries.permute(1, 2, 0, 3),
-        keys[:, None].expand(-1, group, -1, -1),
-        values[:, None].expand(-1, group, -1, -1),
-        attn_mask=mask,
-        scale=scale,
-    )
-    return out.permute(2, 0, 1, 3)
-
-
-def ancestors_of(parents: Sequence[int]) -> Tensor:
-    """`[n, n]`: every row sees itself and its ancestors (SpecInfer, arXiv 2305.09781 §4.2)."""
-    n = len(parents)
-    ancestors = torch.zeros(n, n, dtype=torch.bool)
-    for row, parent in enumerate(parents):
-        if parent != ROOT:
-            ancestors[row] = ancestors[parent]
-        ancestors[row, row] = True
-    return ancestors
-
-
-def causal_mask(n: int, past: int) -> Tensor:
-    """`[n, past + n]` for n consecutive tokens."""
-    return torch.ones(n, past + n, dtype=torch.bool).tril(past)
 
 
 def _runs(tree: DraftTree, positions: Sequence[int]) -> list[Run]:

@@ -14,6 +14,7 @@ import torch
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter
 from rest_lsp.engine.choice import DTYPES, Choice, Dtype, free_gpu_bytes, require_gpu_room
+from rest_lsp.engine.cuda_graphs import GraphCapture
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.huge_pages import use_huge_pages
 from rest_lsp.engine.int8_model import Int8Model
@@ -65,18 +66,27 @@ class Engine:
 
     @classmethod
     def load(
-        cls, packed: PackedModel, *, name: str, device: Choice, dtype: Choice, threads: int, capacity: int
+        cls,
+        packed: PackedModel,
+        *,
+        name: str,
+        device: Choice,
+        dtype: Choice,
+        threads: int,
+        capacity: int,
+        fixed_width: bool = False,
     ) -> Engine:
         """Load `packed` for `device` (cpu, cuda, mps) with `dtype` (int8, fp32, bf16, fp16).
 
         `capacity` is what prompt, generated tokens and one draft tree need together; a model that sees less gets less.
+        `fixed_width` is for accelerators, see `StaticModel`; a CPU is exact without.
         """
         torch.set_num_threads(threads)
         # A window that slides is never reached: attention here looks at everything.
         seen = min(packed.config.max_context, packed.config.sliding_window or packed.config.max_context)
 
         def build() -> ModelVerifier:
-            model = _load(packed, device, dtype, threads, min(capacity, seen))
+            model = _load(packed, device, dtype, threads, min(capacity, seen), fixed_width=fixed_width)
             if device.value == "cpu":
                 # It takes a second or two, and whoever waits for the first completion need not.
                 threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()
@@ -175,7 +185,9 @@ def _pick(sampling: Sampling, logits: torch.Tensor, position: int, healing: Heal
     return pick(logits, position, sampling, healing)
 
 
-def _load(packed: PackedModel, device: Choice, dtype: Choice, threads: int, capacity: int) -> Model:
+def _load(
+    packed: PackedModel, device: Choice, dtype: Choice, threads: int, capacity: int, *, fixed_width: bool
+) -> Model:
     if dtype.value == "int8":
         return Int8Model(packed, capacity=capacity, threads=threads)
     where = torch.device(device.value)
@@ -186,4 +198,5 @@ def _load(packed: PackedModel, device: Choice, dtype: Choice, threads: int, capa
     decoder = build_decoder(packed, device=where, dtype=DTYPES[number_format], n_positions=capacity)
     if where.type == "cpu":
         return PathwiseModel(decoder, capacity=capacity, device=where)
-    return StaticModel(decoder, capacity=capacity, device=where, graphs=where.type == "cuda")
+    capture = GraphCapture() if where.type == "cuda" else None
+    return StaticModel(decoder, capacity=capacity, device=where, capture=capture, fixed_width=fixed_width)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from rest_lsp.drafting.tree import DraftTree
-from rest_lsp.engine.attention import TreeLayout, causal_mask, masked, pathwise
+from rest_lsp.engine.attention import TreeLayout, pathwise
 from rest_lsp.engine.decoder import Attend, Decoder
 from rest_lsp.engine.kv_cache import KVCache
+from rest_lsp.engine.tree_attention import attend_where, bias_of, causal_mask
 
 
 class TorchModel:
@@ -38,13 +39,15 @@ class TorchModel:
         return KVCache(keys, torch.zeros_like(keys), self._capacity)
 
     def append(self, tokens: Sequence[int], cache: KVCache) -> None:
-        past = cache.length
-        positions = torch.arange(past, past + len(tokens), device=self._device)
-        mask = causal_mask(len(tokens), past).to(self._device)
+        past, end = cache.length, cache.length + len(tokens)
+        positions = torch.arange(past, end, device=self._device)
         scale = self.decoder.attention_scale
+        bias = bias_of(causal_mask(len(tokens), past).to(self._device), self.dtype).repeat(self.config.group, 1)
 
         def attend(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            return masked(q, k, v, (cache.keys[index], cache.values[index]), mask, past, scale)
+            keys, values = cache.keys[index], cache.values[index]
+            keys[:, past:end], values[:, past:end] = k, v
+            return attend_where(q, keys[:, :end], values[:, :end], bias, scale)
 
         self.decoder.forward(torch.tensor(tokens, device=self._device), positions, attend)
 

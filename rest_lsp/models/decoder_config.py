@@ -51,6 +51,11 @@ class DecoderConfig:
     residual_multiplier: float = 1.0
     logits_divisor: float = 1.0
 
+    @property
+    def group(self) -> int:
+        """Query heads that share keys and values."""
+        return self.n_heads // self.n_kv_heads
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 import torch.nn.functional as F
@@ -26,9 +28,9 @@ from tests.engines import SIZES, RandomDrafter, run, tiny_engine
 from tests.fakes_models import RandomSource, tiny_config
 
 
-def nobody_sees_its_parent(parents: Sequence[int]) -> Tensor:
+def nobody_sees_its_parent(parents: Sequence[int]) -> npt.NDArray[np.bool_]:
     """Another one."""
-    return torch.eye(len(parents), dtype=torch.bool)
+    return np.eye(len(parents), dtype=np.bool_)
 
 
 class SplitLinear:
@@ -46,12 +48,12 @@ class SplitLinear:
 
 
 def masked_on_the_cpu(decoder: Decoder, *, capacity: int, device: torch.device) -> StaticModel:
-    return StaticModel(decoder, capacity=capacity, device=device, graphs=False)
+    return StaticModel(decoder, capacity=capacity, device=device)
 
 
-def everybody_sees_all_before(parents: Sequence[int]) -> Tensor:
+def everybody_sees_all_before(parents: Sequence[int]) -> npt.NDArray[np.bool_]:
     """A mask as a bug may make it: siblings see each other."""
-    return torch.ones(len(parents), len(parents), dtype=torch.bool).tril()
+    return np.tri(len(parents), dtype=np.bool_)
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_in_bf16_some_tokens_differ_and_all_of_them_are_near_ties(tmp_path: Path
 @pytest.mark.usefixtures("accelerated")
 @pytest.mark.parametrize("dtype", ["bf16", "fp32"])
 def test_a_broken_mask_makes_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
-    monkeypatch.setattr("rest_lsp.engine.static_model.ancestors_of", everybody_sees_all_before)
+    monkeypatch.setattr("rest_lsp.engine.static_pass.ancestors_of", everybody_sees_all_before)
     n_differing, _, errors = judged(tiny_engine(tmp_path, dtype), 6)
     assert errors >= n_differing > 0
 
@@ -147,7 +149,7 @@ def test_the_benchmark_counts_near_ties_and_fails_by_errors_only(
     assert report["summary"]["errors"] == 0
     assert report["summary"]["near_ties"] == sum(row["near_ties"] for row in report["mismatches"]) > 0
     assert "0 true errors" in result.output
-    monkeypatch.setattr("rest_lsp.engine.static_model.ancestors_of", nobody_sees_its_parent)
+    monkeypatch.setattr("rest_lsp.engine.static_pass.ancestors_of", nobody_sees_its_parent)
     result, report = bench(bench_folder)
     assert result.exit_code == 1
     assert report["summary"]["errors"] > 0

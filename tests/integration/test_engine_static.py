@@ -11,31 +11,52 @@ import torch
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import NoDrafter
 from rest_lsp.drafting.tree import EMPTY_TREE, ROOT
+from rest_lsp.engine.cuda_graphs import WARM_UP_PASSES, Compute
 from rest_lsp.engine.engine import Engine
 from rest_lsp.engine.kv_pool import KVPool
+from rest_lsp.engine.linear import DenseLinear
 from rest_lsp.engine.sampling import Sampling
-from rest_lsp.engine.static_model import StaticModel
+from rest_lsp.engine.static_model import WIDTHS, StaticModel
+from rest_lsp.engine.static_pass import Capture
 from rest_lsp.engine.torch_model import PathwiseModel
 from rest_lsp.engine.verifier import ModelVerifier
-from tests.engines import RandomDrafter, random_tree, run, tiny_engine
+from tests.engines import RandomDrafter, random_tree, run, run_scored, tiny_engine
 
 PROMPT = [(37 * i * i + 11 * i) % 448 for i in range(70)]
 
 
-def static_engine(exact: Engine, *, equal_widths: bool = False) -> Engine:
+def static_engine(exact: Engine, *, fixed_width: bool = False, capture: Capture | None = None) -> Engine:
     """The same weights behind a tree mask."""
     model = exact.verifier.model
     assert isinstance(model, PathwiseModel)
     static = StaticModel(
-        model.decoder, capacity=256, device=torch.device("cpu"), graphs=False, equal_widths=equal_widths
+        model.decoder, capacity=256, device=torch.device("cpu"), capture=capture, fixed_width=fixed_width
     )
     return Engine(ModelVerifier(static, KVPool(static)), exact.info)
 
 
-@pytest.mark.parametrize("equal_widths", [False, True])
-def test_logits_agree_with_pathwise_attention(tmp_path: Path, equal_widths: bool) -> None:
+class Recorded:
+    """Captures as CUDA does: runs for real a few times, and then gives the same tensor anew at each replay."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, compute: Compute) -> Compute:
+        for _ in range(WARM_UP_PASSES):
+            compute()
+        result = torch.full_like(compute(), float("nan"))
+
+        def replay() -> torch.Tensor:
+            self.shapes.append(tuple(result.shape))
+            return result.copy_(compute())
+
+        return replay
+
+
+@pytest.mark.parametrize("fixed_width", [False, True])
+def test_logits_agree_with_pathwise_attention(tmp_path: Path, fixed_width: bool) -> None:
     exact = tiny_engine(tmp_path, "fp32")
-    pair = [exact.verifier, static_engine(exact, equal_widths=equal_widths).verifier]
+    pair = [exact.verifier, static_engine(exact, fixed_width=fixed_width).verifier]
     draw = random.Random(5)
     for verifier in pair:
         verifier.prefill(PROMPT[:-1], CancelToken())
@@ -72,6 +93,41 @@ def test_drafts_do_not_change_the_text_in_fp32(tmp_path: Path, sampling: Samplin
     assert run(engine, PROMPT, NoDrafter(), sampling=sampling) == plain
     for seed in range(4):
         assert run(engine, PROMPT, RandomDrafter(seed, 448, plain, len(PROMPT)), sampling=sampling) == plain
+
+
+def test_capturing_a_width_in_the_middle_of_a_text_leaves_no_trace(tmp_path: Path) -> None:
+    exact = tiny_engine(tmp_path, "fp32")
+    recorded = Recorded()
+    captured, eager = static_engine(exact, capture=recorded).verifier, static_engine(exact).verifier
+    draw = random.Random(3)
+    for verifier in (captured, eager):
+        verifier.prefill(PROMPT[:-1], CancelToken())
+    for _ in range(10):
+        tree = random_tree(draw, 448)
+        a, b = (verifier.verify(PROMPT[-1], tree) for verifier in (captured, eager))
+        assert torch.equal(a, b)
+        for verifier in (captured, eager):
+            verifier.keep([])
+    assert len(set(recorded.shapes)) > 2, "widths were captured behind one another"
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.9, 0.95, 50, 7)], ids=str)
+@pytest.mark.parametrize("dtype", ["bf16", "fp32"])
+def test_in_one_width_drafts_change_no_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, sampling: Sampling
+) -> None:
+    monkeypatch.setattr("rest_lsp.engine.weights.RowLinear", DenseLinear)
+    recorded = Recorded()
+    engine = static_engine(tiny_engine(tmp_path, dtype), fixed_width=True, capture=recorded)
+    plain = run_scored(engine, PROMPT, NoDrafter(), sampling=sampling)
+    tokens = [token for token, _ in plain]
+    accepted = 0
+    for seed in range(3):
+        drafter = RandomDrafter(seed, 448, tokens, len(PROMPT))
+        assert run_scored(engine, PROMPT, drafter, sampling=sampling) == plain
+        accepted += drafter.accepted
+    assert accepted > 20
+    assert set(recorded.shapes) == {(WIDTHS[-1], 448)}
 
 
 def test_documents_take_turns_in_the_one_place_that_graphs_know(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@
 ---@field name? 'auto'|'cpu'|'cuda'|'mps' `auto` takes a GPU when torch finds one.
 ---@field dtype? 'auto'|'int8'|'fp32'|'bf16'|'fp16' Form of the weights. `auto` takes int8 on a CPU and bf16 or fp16 on a GPU.
 ---@field threads? integer CPU threads for the model; 0 takes the physical cores.
+---@field fixed_width? boolean On a GPU, run every pass in one width and one order of sums, so that drafted passes round as plain ones do; slower. A CPU is exact without.
 
 ---@class rest_lsp.CompletionSettings
 ---@field max_tokens_single? integer Most tokens of a single-line completion.
@@ -89,6 +90,7 @@ return {
   { path = "device.name", kind = "word", takes = "one of auto, cpu, cuda, mps", words = { "auto", "cpu", "cuda", "mps" } },
   { path = "device.dtype", kind = "word", takes = "one of auto, int8, fp32, bf16, fp16", words = { "auto", "int8", "fp32", "bf16", "fp16" } },
   { path = "device.threads", kind = "integer", takes = "a whole number from 0 to 256", low = 0, high = 256 },
+  { path = "device.fixed_width", kind = "boolean", takes = "true or false" },
   { path = "completion.max_tokens_single", kind = "integer", takes = "a whole number from 1 to 512", low = 1, high = 512 },
   { path = "completion.max_tokens_multi", kind = "integer", takes = "a whole number from 1 to 2048", low = 1, high = 2048 },
   { path = "completion.multiline", kind = "word", takes = "one of auto, always, never", words = { "auto", "always", "never" } },
