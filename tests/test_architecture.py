@@ -34,6 +34,7 @@ LAYERS = (
         "stats",
         "history",
         "waiting",
+        "priority",
         "compiling",
         "tokenizer",
         "healing",

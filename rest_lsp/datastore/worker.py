@@ -1,7 +1,7 @@
 """The process that keeps a datastore current: `python -m rest_lsp.datastore.worker`, spoken to as `protocol` says.
 
-It exists because tokenizing and sorting on a thread would stall queries by 5 ms each time.  It is niced, ends with its
-parent, and may be killed at any moment: every commit is atomic.
+It exists because tokenizing and sorting on a thread would stall queries by 5 ms each time.  It gives way to everything
+else, ends with its parent, and may be killed at any moment: every commit is atomic.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import BinaryIO
 from rest_lsp.datastore.encoders import Encoders
 from rest_lsp.datastore.protocol import Message, WorkerSetup, decode_message, encode_message
 from rest_lsp.datastore.upkeep import Inbox, Upkeep
+from rest_lsp.priority import give_way
 
 NICENESS = 10
 
@@ -25,8 +26,7 @@ def main() -> None:
     source, sink = _take_over_pipes()
     logging.basicConfig(format="datastore: %(message)s", level=logging.WARNING, stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    give_way(NICENESS)
     setup = WorkerSetup.from_json(decode_message(source.readline()))
     inbox: Inbox = Inbox()
     cancelled: set[int] = set()

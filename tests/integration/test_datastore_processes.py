@@ -13,6 +13,7 @@ import pytest
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.datastore import Datastore, IndexProgress
+from rest_lsp.datastore.worker import NICENESS
 from rest_lsp.errors import Cancelled, DatastoreError
 from rest_lsp.tokenizer import Tokenizer
 from tests.files_datastore import git, wait_until, write_files, write_tokenizer
@@ -98,6 +99,16 @@ def test_a_worker_killed_while_building_is_replaced(open_store: Open, tokenizer:
     assert datastore.refresh(kill_once).files == 60
     assert killed
     assert paths_after(datastore, tokenizer, "def function_42(") == {"lib/m42.py"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="only Linux shares between sessions")
+def test_the_worker_gives_way_to_other_sessions(open_store: Open) -> None:
+    datastore = open_store()
+    datastore.refresh()
+    pid = datastore.worker_pid
+    assert pid is not None
+    assert (os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid)) == (pid, NICENESS)
+    assert Path(f"/proc/{pid}/autogroup").read_text(encoding="ascii").split()[-1] == str(NICENESS)
 
 
 def test_a_worker_that_keeps_dying_is_given_up(open_store: Open) -> None:
