@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.neovim import Neovim, lua_list
-from tests.fakes_models import RandomSource, tiny_config
-from tests.files_models import write_hub_folder
-
-CODE = "def add(self, other):\n    return self.value + other.value\n"
-BEGINNINGS = ("se", "add", "x", "item", "other.se", "compute(other.add", "self.val", "return sel")
-SERVE = (sys.executable, "-m", "rest_lsp", "serve")
-PENDING = """
-return #vim.tbl_filter(function(each) return each.type == 'pending' end, vim.lsp.get_clients()[1].requests)
-"""
-SETTINGS = """{
-  device = { name = 'cpu', dtype = 'fp32', threads = 1 },
-  completion = { multiline = 'never', max_tokens_single = 8 },
-  drafting = { fixed_nodes = 4 },
-  model = { name = [==[%s]==] },
-}"""
+from tests.e2e.neovim import Neovim
+from tests.e2e.neovim_served import CODE, suggested, use_real_server, wait_for_words, write_model
 
 
 @pytest.fixture(scope="module")
 def neovim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
-    model = tmp_path_factory.mktemp("model") / "tiny"
-    write_hub_folder(model, RandomSource(tiny_config(o_bias=False, mlp_bias=False, qk_norm=False, max_context=4096)))
+    model = write_model(tmp_path_factory.mktemp("model") / "tiny")
     folder = tmp_path_factory.mktemp("workspace")
     (folder / "rest-lsp.toml").touch()
     for number in range(3):
         (folder / f"module_{number}.py").write_text(CODE * (number + 2))
     with Neovim(tmp_path_factory.mktemp("neovim"), cwd=folder) as started:
-        started.use_plugin(
-            f"{{ cmd = {lua_list(SERVE)}, settings = {SETTINGS % model}, keymaps = {{ accept = '<Tab>' }} }}"
-        )
+        use_real_server(started, model)
         started.edit("module_0.py", "python")
         started.wait_for_server()
         wait_for_words(started, "ready")
         yield started
-
-
-def wait_for_words(neovim: Neovim, words: str) -> None:
-    neovim.wait(lambda: neovim.lua("return require('rest_lsp').statusline()") == f"rest_lsp: {words}", words)
-
-
-def suggested(neovim: Neovim) -> str:
-    """Type beginnings until the random model has something to say; it has not behind each."""
-    for beginning in BEGINNINGS:
-        neovim.keys(f"<Esc>Go{beginning}")
-        neovim.lua("require('rest_lsp').trigger()")
-        neovim.wait(lambda: neovim.lua(PENDING) == 0, "the server does not answer")
-        if neovim.ghost:
-            return neovim.ghost
-    raise AssertionError("the model has nothing to say")
 
 
 def says(neovim: Neovim, command: str) -> str:

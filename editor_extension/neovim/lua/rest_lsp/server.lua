@@ -211,6 +211,9 @@ function M.register()
     settings = { restLsp = initialization_options(options.current.settings) },
     handlers = {
       ['rest/didChangeStatus'] = function(_, result, context)
+        if status.ends_loading(context.client_id, result) then
+          require('rest_lsp.suggestion').attend()
+        end
         status.update(context.client_id, result)
       end,
       ['window/logMessage'] = function(err, result, context, config)

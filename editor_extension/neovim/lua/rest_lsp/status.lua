@@ -31,6 +31,16 @@ local function cleaned(raw)
   return status --[[@as rest_lsp.Status]]
 end
 
+--- Whether the model is there now and was not before, so that what was asked for meanwhile may be asked for again.
+---@param client_id integer
+---@param raw table
+---@return boolean
+function M.ends_loading(client_id, raw)
+  local before = known[client_id]
+  local is_there = raw.state ~= 'loading' and raw.state ~= 'error'
+  return is_there and before ~= nil and before.state == 'loading'
+end
+
 --- Take in what the server has sent, and let status lines know.
 ---@param client_id integer
 ---@param raw table

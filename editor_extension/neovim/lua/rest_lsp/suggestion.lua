@@ -149,6 +149,14 @@ local function follow(bufnr)
   end)
 end
 
+--- Somebody may have typed while there was no model yet: ask where the cursor is now, unless something is shown.
+function M.attend()
+  local bufnr = api.nvim_get_current_buf()
+  if not builtin.shown(bufnr) then
+    builtin.request_soon(bufnr, options.current.debounce_ms)
+  end
+end
+
 --- Follow what happens in a buffer that the server is attached to.
 ---@param bufnr integer
 function M.attach(bufnr)
