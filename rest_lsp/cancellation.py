@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rest_lsp.errors import Cancelled
 
@@ -15,6 +17,10 @@ class CancelToken:
         self._event = threading.Event()
         self.cancelled_s: float | None = None
         """When it was cancelled first, by `time.monotonic`."""
+        self.n_tests = 0
+        """Grows as long as the work goes on."""
+        self.is_unhurried = False
+        """Whether what is done just now may take long without a test."""
 
     def cancel(self) -> None:
         if self.cancelled_s is None:
@@ -23,9 +29,19 @@ class CancelToken:
 
     @property
     def is_cancelled(self) -> bool:
+        self.n_tests += 1
         return self._event.is_set()
 
     def raise_if_cancelled(self) -> None:
         """Raise `Cancelled` once `cancel` was called."""
-        if self._event.is_set():
+        if self.is_cancelled:
             raise Cancelled
+
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """Around what takes its time, such as loading a model."""
+        self.is_unhurried = True
+        try:
+            yield
+        finally:
+            self.is_unhurried = False

@@ -6,7 +6,7 @@ no suggestion is lost; else it is answered in a way that makes an editor show no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 import msgspec
@@ -30,13 +30,17 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that waits for its answer; `uri` and `version` are of the document of a completion."""
+    """A request that waits for its answer; `uri` and `version` are of the document of a completion.
+
+    One that `was_lost` has taken a server with it, or was there when one went.
+    """
 
     msg_id: lsp.MessageId
     method: str
     body: bytes
     uri: str | None = None
     version: object = None
+    was_lost: bool = False
 
 
 @dataclass
@@ -93,8 +97,8 @@ class Continuity:
         for request in asked:
             if request is self._initialize:
                 continue
-            if request.method == lsp.COMPLETION and not self._is_stale(request):
-                self._hold_completion(request, out)
+            if request.method == lsp.COMPLETION and not request.was_lost and not self._is_stale(request):
+                self._hold_completion(replace(request, was_lost=True), out)
             elif request.method == _ASKED_AGAIN:
                 self._held[request.msg_id] = request
             else:

@@ -36,6 +36,7 @@ from rest_lsp.server.app import RestLanguageServer
 from rest_lsp.server.backend import Backend
 from rest_lsp.server.frames import BrokenFrame
 from rest_lsp.server.logs import ClientLog
+from rest_lsp.server.stalls import PATIENCE, Patience
 from rest_lsp.server.turns import TurnThread
 from rest_lsp.version import __version__, as_numbers
 
@@ -60,9 +61,18 @@ OpenBackend = Callable[[Hello], Backend]
 class Host:
     """Belongs to the event loop.  `idle_since` is None while there are clients."""
 
-    def __init__(self, open_backend: OpenBackend, version: str = __version__) -> None:
+    def __init__(
+        self,
+        open_backend: OpenBackend,
+        version: str = __version__,
+        *,
+        patience: Patience = PATIENCE,
+        on_lost: Callable[[], None] | None = None,
+    ) -> None:
+        """`on_lost` is called when a pass of the model does not end within `patience`."""
         self._open_backend = open_backend
         self._version = version
+        self._patience, self._on_lost = patience, on_lost
         self._thread = TurnThread("rest-lsp-engine", kept=True)
         self._strangers: dict[Line, asyncio.Task[Any] | None] = {}
         self._clients: dict[Line, tuple[Hello, RestLanguageServer]] = {}
@@ -145,7 +155,9 @@ class Host:
         client_log.claim()
         package = logging.getLogger("rest_lsp")
         package.addHandler(client_log)
-        server = RestLanguageServer(backend, client_log, model_thread=self._thread)
+        server = RestLanguageServer(
+            backend, client_log, model_thread=self._thread, patience=self._patience, on_lost=self._on_lost
+        )
         server.protocol.set_writer(LspWriter(line), include_headers=False)
         self._clients[line] = (hello, server)
         self.idle_since = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from filelock import FileLock, Timeout
 from rest_lsp.daemon.address import Address, NoDaemon, is_socket_there
 from rest_lsp.daemon.host import Host, OpenBackend
 from rest_lsp.server.logs import log_to
+from rest_lsp.server.stalls import PATIENCE, Patience
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,9 @@ LingerSeconds = Callable[[], float]
 """How long to wait for another front after the last one; may change while the daemon runs."""
 
 
-def run_daemon(address: Address, open_backend: OpenBackend, linger_s: LingerSeconds) -> NoReturn:
+def run_daemon(
+    address: Address, open_backend: OpenBackend, linger_s: LingerSeconds, patience: Patience = PATIENCE
+) -> NoReturn:
     """Serve until nobody needs it.  Ends at once with 0 when another daemon serves here already.
 
     Raises NoDaemon when the socket's place is taken by something else.
@@ -44,7 +48,7 @@ def run_daemon(address: Address, open_backend: OpenBackend, linger_s: LingerSeco
     log_to(RotatingFileHandler(address.log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8"), "info")
     listening = _listen(address)
     try:
-        asyncio.run(_serve(listening, address, open_backend, linger_s))
+        asyncio.run(_serve(listening, address, Host(open_backend, patience=patience, on_lost=_end_at_once), linger_s))
     finally:
         logging.shutdown()
     # A forward pass cannot be interrupted, and taking torch apart takes a second.
@@ -88,10 +92,15 @@ def _listen(address: Address) -> socket.socket:
     return listening
 
 
-async def _serve(
-    listening: socket.socket, address: Address, open_backend: OpenBackend, linger_s: LingerSeconds
-) -> None:
-    host = Host(open_backend)
+def _end_at_once() -> NoReturn:
+    """A pass cannot be interrupted, but a process can: every front starts or joins another one and goes on."""
+    log.error("The model is stuck in one of its passes; the daemon ends, and is started again with the next key.")
+    faulthandler.dump_traceback()
+    logging.shutdown()
+    os._exit(1)
+
+
+async def _serve(listening: socket.socket, address: Address, host: Host, linger_s: LingerSeconds) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, host.wants_end.set)
     accepting = await asyncio.start_unix_server(host.connected, sock=listening, backlog=_BACKLOG)

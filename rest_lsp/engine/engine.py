@@ -150,7 +150,8 @@ class Engine:
                 f"A prompt of {len(prompt)} tokens and {max_tokens} new ones exceed the {self.capacity} of the model.",
                 "Lower completion.prompt_tokens or completion.max_tokens.",
             )
-        verifier = self.verifier
+        with cancel.unhurried():
+            verifier = self.verifier
         self.last_prefill = verifier.prefill(prompt[:-1], cancel)
         try:
             yield from decode(
@@ -173,7 +174,9 @@ class Engine:
 
     def prefill(self, prompt: Sequence[int], cancel: CancelToken) -> None:
         """Take a prompt into the KV cache without continuing it.  Raises `Cancelled` between chunks, which stay."""
-        self.verifier.prefill(prompt[:-1][: self.capacity], cancel)
+        with cancel.unhurried():
+            verifier = self.verifier
+        verifier.prefill(prompt[:-1][: self.capacity], cancel)
 
     def forget(self) -> None:
         """Empty the KV caches."""

@@ -45,7 +45,8 @@ from rest_lsp.server.prewarm import Prewarmer, opening_place
 from rest_lsp.server.protocol import LifecycleProtocol, Phase
 from rest_lsp.server.recorder import Recorder
 from rest_lsp.server.session import SessionKeeper
-from rest_lsp.server.status import STATUS_REQUEST, StatusBoard
+from rest_lsp.server.stalls import PATIENCE, Patience
+from rest_lsp.server.status import STATUS_REQUEST, StatusBoard, watch_stalls
 from rest_lsp.server.transcript import Transcript
 from rest_lsp.server.turns import TurnThread
 from rest_lsp.server.worker import Worker
@@ -65,10 +66,13 @@ class RestLanguageServer(LanguageServer):
         transcript: Transcript | None = None,
         *,
         model_thread: TurnThread | None = None,
+        patience: Patience = PATIENCE,
+        on_lost: Callable[[], None] | None = None,
     ) -> None:
         """To be called on the event loop.
 
         With a `model_thread` it takes turns with other servers of this process, which then has no parent to watch.
+        `on_lost` may do something about a pass that does not end within `patience`; without it people are told.
         """
         super().__init__(
             "rest-lsp", _package_version(), protocol_cls=LifecycleProtocol, converter_factory=default_converter
@@ -86,7 +90,9 @@ class RestLanguageServer(LanguageServer):
         self._recorder = Recorder(lambda: self._keeper.session)
         self._history = History(self._recorder)
         self._acceptance = Acceptance(self._recorder.shown, self._recorder.taken)
-        self._engine = Worker("rest-lsp-engine", on_busy=self._status.busy, thread=model_thread)
+        thread = model_thread or TurnThread("rest-lsp-engine")
+        self._engine = Worker("rest-lsp-engine", on_busy=self._status.busy, thread=thread)
+        self._stalls = watch_stalls(thread, patience, self._status, on_lost)
         files = Worker("rest-lsp-files")
         self._keeper = SessionKeeper(
             backend.open_session, self._engine, Worker("rest-lsp-indexer"), self._status, self._session_opened
@@ -123,6 +129,7 @@ class RestLanguageServer(LanguageServer):
     def close(self, timeout_s: float) -> bool:
         """Stop all work; False when the model's thread did not end within `timeout_s`."""
         self._watch.stop()
+        self._stalls.stop()
         self._buffers.stop()
         self._fetcher.stop()
         self._errands.stop()

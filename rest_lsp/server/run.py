@@ -14,6 +14,7 @@ from typing import NoReturn
 from rest_lsp.server.app import RestLanguageServer
 from rest_lsp.server.backend import Backend
 from rest_lsp.server.logs import ClientLog, configure_logging
+from rest_lsp.server.stalls import PATIENCE, Patience
 from rest_lsp.server.stdio import FrameReader, FrameWriter, ProtocolPipes, claim_stdio
 from rest_lsp.server.transcript import Transcript
 
@@ -24,7 +25,11 @@ _WRITER_END_S = 0.3
 
 
 def run_stdio(
-    backend: Backend, *, pipes: ProtocolPipes | None = None, transcript: Transcript | None = None
+    backend: Backend,
+    *,
+    pipes: ProtocolPipes | None = None,
+    transcript: Transcript | None = None,
+    patience: Patience = PATIENCE,
 ) -> NoReturn:
     """Serve one client until it leaves, then end the process.
 
@@ -33,7 +38,7 @@ def run_stdio(
     """
     pipes = pipes or claim_stdio()
     client_log = configure_logging("info")
-    code = asyncio.run(_serve(pipes, backend, client_log, transcript))
+    code = asyncio.run(_serve(pipes, backend, client_log, transcript, patience))
     if transcript is not None:
         transcript.close()
     logging.shutdown()
@@ -43,9 +48,11 @@ def run_stdio(
     os._exit(code)
 
 
-async def _serve(pipes: ProtocolPipes, backend: Backend, client_log: ClientLog, transcript: Transcript | None) -> int:
+async def _serve(
+    pipes: ProtocolPipes, backend: Backend, client_log: ClientLog, transcript: Transcript | None, patience: Patience
+) -> int:
     loop = asyncio.get_running_loop()
-    server = RestLanguageServer(backend, client_log, transcript)
+    server = RestLanguageServer(backend, client_log, transcript, patience=patience)
     writer = FrameWriter(pipes.write_fd, on_broken=lambda: _call(loop, server.leave, 1))
     server.protocol.set_writer(writer)
     writer.start()

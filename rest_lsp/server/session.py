@@ -92,7 +92,12 @@ class SessionKeeper:
         session = self.session
         if session is None:
             return None
-        woken = self._engine.post("wake", lambda _: session.wake(), is_quiet=not session.is_resting, gives_way=True)
+
+        def work(cancel: CancelToken) -> None:
+            with cancel.unhurried():
+                session.wake()
+
+        woken = self._engine.post("wake", work, is_quiet=not session.is_resting, gives_way=True)
         woken.add_done_callback(_ignore)
         return woken
 
@@ -129,11 +134,12 @@ class SessionKeeper:
         self._status.loading()
 
         def work(cancel: CancelToken) -> Session:
-            self._let_requests_end()
-            self._close_live()
             relay = ProgressRelay(self._status.loading_progress, self._on_loop, lambda: cancel.is_cancelled)
-            self._live = self._open_session(settings, roots, relay)
-            return self._live
+            with cancel.unhurried():
+                self._let_requests_end()
+                self._close_live()
+                self._live = self._open_session(settings, roots, relay)
+                return self._live
 
         try:
             session = await self._engine.post("session", work)
@@ -154,8 +160,9 @@ class SessionKeeper:
         return self.session is not None
 
     async def _apply(self, settings: Settings, roots: Sequence[Path]) -> None:
-        def work(_: CancelToken) -> bool:
-            return self._live is not None and self._live.apply(settings, roots)
+        def work(cancel: CancelToken) -> bool:
+            with cancel.unhurried():
+                return self._live is not None and self._live.apply(settings, roots)
 
         try:
             is_applied = await self._engine.post("session", work, is_quiet=True)

@@ -6,6 +6,7 @@ Everything that changes the answer is told to the board; the board tells the cli
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from lsprotocol import types
 
 from rest_lsp.server.feedback import Client, Messages, Progress, ProgressEvent
 from rest_lsp.server.plain_data import plain
+from rest_lsp.server.stalls import Patience, StallWatch
 from rest_lsp.server.switches import Switches
+from rest_lsp.server.turns import TurnThread
 
 if TYPE_CHECKING:
     from rest_lsp.server.backend import Session
@@ -48,12 +51,14 @@ class StatusBoard:
         self._indexing = False
         self._reason = ""
         self._fix = ""
+        self._stall = ("", "")
+        self._is_lost = False
         self._ongoing: dict[str, Progress] = {}
         self._told: dict[str, Any] = {}
 
     @property
     def state(self) -> State:
-        if self._session is None and self._reason:
+        if self._is_lost or (self._session is None and self._reason):
             return State.ERROR
         if self.switches.is_paused:
             return State.PAUSED
@@ -66,10 +71,11 @@ class StatusBoard:
     def brief(self) -> dict[str, Any]:
         """What a status item shows."""
         newest = next(reversed(self._ongoing.values()), None)
+        reason, fix = self._stall if self._stall[0] else (self._reason, self._fix)
         return {
             "state": self.state.value,
-            "reason": self._reason or None,
-            "fix": self._fix or None,
+            "reason": reason or None,
+            "fix": fix or None,
             "progress": (newest.text or None) if newest is not None else None,
             "percent": newest.percent if newest is not None else None,
             "enabled": self.switches.enabled,
@@ -156,6 +162,20 @@ class StatusBoard:
         self._end(_INDEX, "failed")
         self._messages.show_once(reason)
 
+    def stalled(self, still_s: float | None, fix: str) -> None:
+        """The model has not moved for so long; None: it moves again."""
+        self._stall = ("", "") if still_s is None else (f"The model has not moved for {still_s:.0f} s.", fix)
+        self._is_lost = False
+        log.log(logging.INFO if still_s is None else logging.WARNING, "%s", self._stall[0] or "The model moves again.")
+        self.tell()
+
+    def lost(self, fix: str) -> None:
+        """Nothing will come of the model any more: one message, then only the status says so."""
+        self._stall, self._is_lost = ("The model is stuck in one of its passes.", fix), True
+        log.error("%s %s", *self._stall)
+        self._messages.show_once(" ".join(self._stall))
+        self.tell()
+
     def busy(self, is_busy: bool) -> None:
         self._busy = is_busy
         self.tell()
@@ -182,3 +202,17 @@ class StatusBoard:
         if progress is not None:
             progress.end(message)
         self.tell()
+
+
+def watch_stalls(
+    thread: TurnThread, patience: Patience, status: StatusBoard, on_lost: Callable[[], None] | None
+) -> StallWatch:
+    """Tell a board when the model's thread does not move; where `on_lost` ends the process, there will be another."""
+    fix = "Restart the server; `rest-lsp doctor` says whether the model works."
+    if on_lost is not None:
+        fix = f"It is restarted after {patience.lost_after_s:.0f} s; `rest-lsp daemon restart` does so now."
+    watch = StallWatch(
+        thread, patience, lambda still_s: status.stalled(still_s, fix), on_lost or (lambda: status.lost(fix))
+    )
+    watch.start()
+    return watch

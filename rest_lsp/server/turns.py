@@ -74,6 +74,12 @@ class TurnThread:
         """Whether nothing runs or waits in any lane.  To be called with `changed` held."""
         return not any(lane.jobs() for lane in self._lanes)
 
+    @property
+    def running(self) -> Job | None:
+        """What the thread does just now."""
+        with self.changed:
+            return next((lane.running for lane in self._lanes if lane.running is not None), None)
+
     def add(self, lane: Lane) -> None:
         """Give `lane` its turns from now on."""
         with self.changed:

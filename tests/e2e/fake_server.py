@@ -40,6 +40,7 @@ from rest_lsp.drafting.deleted import DeletedText  # noqa: E402
 from rest_lsp.errors import Cancelled, ModelError, RequestError  # noqa: E402
 from rest_lsp.server.backend import Backend  # noqa: E402
 from rest_lsp.server.run import run_stdio  # noqa: E402
+from rest_lsp.server.stalls import PATIENCE, Patience  # noqa: E402
 from rest_lsp.stats import StatsLog  # noqa: E402
 
 STEP_S = 0.002
@@ -251,6 +252,7 @@ def main() -> None:
     parser.add_argument("--fetch-gate", type=Path, help="fetching a chosen model waits until this file exists")
     parser.add_argument("--no-model", action="store_true")
     parser.add_argument("--broken", action="store_true")
+    parser.add_argument("--impatient", action="store_true", help="a pass that does not end is given up after 2 s")
     parser.add_argument(AS_DAEMON, action="store_true")
     given = parser.parse_args()
 
@@ -289,9 +291,10 @@ def main() -> None:
         ]
 
     backend = Backend(load, open_session, fetch_model, examine)
+    patience = Patience(0.05, 0.5, 2.0) if given.impatient else PATIENCE
     if given.as_daemon:
-        run_daemon(runtime_address(), lambda _: backend, lambda: LINGER_S)
-    run_stdio(backend, pipes=PIPES)
+        run_daemon(runtime_address(), lambda _: backend, lambda: LINGER_S, patience)
+    run_stdio(backend, pipes=PIPES, patience=patience)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,19 @@ def test_what_a_person_switched_is_switched_again() -> None:
     ]
 
 
+def test_a_completion_that_takes_a_second_server_with_it_is_not_asked_a_third_time() -> None:
+    talk = Talk().opened()
+    talk.complete(7)
+    for _ in range(2):
+        talk.lose()
+        talk.join()
+        talk.status()
+    assert talk.asked().count(7) == 2
+    assert talk.answers() == {7: None}
+    talk.complete(8)
+    assert talk.asked()[-1] == 8
+
+
 def test_a_completion_in_flight_is_asked_again_when_the_new_server_is_ready() -> None:
     talk = Talk().opened()
     talk.complete(7)
