@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rest_lsp.assembly_drafting import Drafting
+from rest_lsp.assembly_drafting import Drafting, Store
 from rest_lsp.assembly_model import choose_model
-from rest_lsp.completion.fim import find_family
+from rest_lsp.completion.context import ContextLimits, ExtraContext
+from rest_lsp.completion.fim import Fim, find_family
 from rest_lsp.completion.service import CompletionService
 from rest_lsp.completion.trace import Tracing
 from rest_lsp.config import CompletionOptions, Settings
@@ -82,22 +83,31 @@ def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
 def wanted_capacity(settings: Settings) -> int:
     """Tokens of the longest prompt, the longest completion and the largest draft tree together."""
     options = settings.completion
-    return options.prompt_tokens + max(options.max_tokens_single, options.max_tokens_multi) + MAX_TREE
+    return (
+        options.prompt_tokens
+        + options.context_tokens
+        + max(options.max_tokens_single, options.max_tokens_multi)
+        + MAX_TREE
+    )
 
 
 def fitted(settings: Settings, engine: Engine) -> CompletionOptions:
-    """The completion options with a shorter prompt where the model sees less than they ask for."""
+    """The completion options with a shorter prompt where the model sees less than they ask for.
+
+    Parts of other files are left out first.
+    """
     options, missing = settings.completion, wanted_capacity(settings) - engine.capacity
     if missing <= 0:
         return options
-    shorter = options.prompt_tokens - missing
+    context = max(0, options.context_tokens - missing)
+    shorter = options.prompt_tokens - (missing - (options.context_tokens - context))
     if shorter < SHORTEST_PROMPT:
         raise ConfigError(
             f"The model sees only {engine.capacity} tokens, too few for completion.max_tokens_multi.",
             "Lower completion.max_tokens_multi, or choose another model.",
         )
-    log.warning("The model sees %d tokens; prompts are cut to %d.", engine.capacity, shorter)
-    return options.model_copy(update={"prompt_tokens": shorter})
+    log.warning("The model sees %d tokens; prompts are cut to %d.", engine.capacity, shorter + context)
+    return options.model_copy(update={"prompt_tokens": shorter, "context_tokens": context})
 
 
 def build_service(
@@ -115,10 +125,11 @@ def build_service(
     """
     options = fitted(settings, model.engine)
     text_of = (lambda token: model.tokenizer.decode([token])) if settings.history.with_code else None
+    fim = find_family(model.tokenizer, model.engine.info.model)
     return CompletionService(
         model.engine,
         model.tokenizer,
-        find_family(model.tokenizer, model.engine.info.model),
+        fim,
         drafting,
         options,
         sampling=Sampling(options.temperature, options.top_p, options.top_k, options.seed),
@@ -126,7 +137,17 @@ def build_service(
         stats=stats or StatsLog(),
         recent=recent,
         tracing=Tracing(drafting.places, text_of) if traced else None,
+        context=extra_context(options, model.tokenizer, fim, drafting.datastore),
     )
+
+
+def extra_context(
+    options: CompletionOptions, tokenizer: Tokenizer, fim: Fim, datastore: Store | None
+) -> ExtraContext | None:
+    """None where it is switched off, nothing is indexed, or the model knows no form for other files."""
+    if not options.context_tokens or datastore is None or fim.separator is None:
+        return None
+    return ExtraContext(tokenizer, datastore, ContextLimits(options.context_tokens, options.context_kinds))
 
 
 def choose_budget(settings: Settings, engine: Engine, progress: Progress = silent) -> Budget:

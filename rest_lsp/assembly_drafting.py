@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
+from rest_lsp.completion.context import Documents
 from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.provenance import LineOf
 from rest_lsp.completion.request import CompletionRequest
@@ -43,11 +44,9 @@ def _traits_of_tier(name: str) -> TraitsOf:
     return lambda _: traits
 
 
-class Store(Searchable, Protocol):
-    """The part of the datastore that drafting needs."""
+class Store(Searchable, Documents, Protocol):
+    """The part of the datastore that drafting and prompts need."""
 
-    @property
-    def open_paths(self) -> Collection[str]: ...
     @property
     def tiers(self) -> Sequence[SharedStore]: ...
     def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int | None: ...
@@ -69,7 +68,7 @@ class Drafting:
         budget: Budget,
         experience: Experience | None = None,
     ) -> None:
-        self._options, self._tokenizer, self._datastore, self._budget = options, tokenizer, datastore, budget
+        self._options, self._tokenizer, self.datastore, self._budget = options, tokenizer, datastore, budget
         self._experience = experience or Experience()
         expansion.compile_ahead()
         search.compile_ahead()
@@ -99,11 +98,11 @@ class Drafting:
         if options.use_document:
             self._document = self._live_document(request, before, prompt)
             sources.append(self._document)
-        if options.use_datastore and self._datastore is not None:
-            sources.append(self._repository(self._datastore, request, before))
+        if options.use_datastore and self.datastore is not None:
+            sources.append(self._repository(self.datastore, request, before))
             sources += [
                 DatastoreSource(tier, _traits_of_tier(tier.name), exclude=None, name=tier.name)
-                for tier in self._datastore.tiers
+                for tier in self.datastore.tiers
             ]
         return sources
 
@@ -123,7 +122,7 @@ class Drafting:
     def _line_in(self, document: DocumentSource | None, origin: Origin) -> int | None:
         if origin.generation == LIVE:
             return document.line_of(origin, self._tokenizer.count_newlines) if document else None
-        return self._datastore.line_of(origin, self._tokenizer.count_newlines) if self._datastore else None
+        return self.datastore.line_of(origin, self._tokenizer.count_newlines) if self.datastore else None
 
     def _completions(
         self, texts: Sequence[Recent], path: str | None, before: str, prompt: Prompt

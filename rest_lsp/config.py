@@ -20,6 +20,7 @@ WORKSPACE_FILE = "rest-lsp.toml"
 # A workspace may come from anybody, so it must not decide where on this machine we write.
 _PERSONAL = {"personal": True}
 
+ContextKinds = Literal["definitions", "similar", "both"]
 UserPath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
 
 
@@ -94,6 +95,16 @@ class CompletionOptions(Section):
     )
     prompt_tokens: int = Field(
         default=768, ge=64, le=32768, description="Budget for the text before and after the cursor, in tokens."
+    )
+    context_tokens: int = Field(
+        default=0,
+        ge=0,
+        le=8192,
+        description="Budget for parts of other files before the prompt, on top of `prompt_tokens`; 0 puts none there.",
+    )
+    context_kinds: ContextKinds = Field(
+        default="both",
+        description="Which parts: definitions of imported names (Python), places similar to the cursor's, or both.",
     )
     anchor_lines: int = Field(
         default=4,

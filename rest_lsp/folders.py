@@ -12,6 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.datastore import Datastore, IndexProgress, Occurrence, Origin
 from rest_lsp.datastore.occurrence import CountNewlines
@@ -136,6 +139,15 @@ class Folders:
         if len(found) == 1:
             return found[0]
         return list(heapq.merge(*found, key=lambda occurrence: -occurrence.length))[:limit]
+
+    def documents_named(self, name: str) -> list[str]:
+        """See `Datastore.documents_named`."""
+        return [folder.name_of(path) for folder in self._folders for path in folder.datastore.documents_named(name)]
+
+    def document_ids(self, path: str) -> npt.NDArray[np.uint32] | None:
+        """See `Datastore.document_ids`."""
+        homes = (folder.datastore.document_ids(name) for folder, name in self._homes(path))
+        return next((ids for ids in homes if ids is not None), None)
 
     def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int | None:
         """The zero-based line of a place; None when that version of the document has gone."""

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rest_lsp.assembly import LoadedModel, load_model
 from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.plot import check_plotting
-from rest_lsp.bench.quality_arms import ARMS, INT8, POST, RAW, Ours, RawModel
+from rest_lsp.bench.quality_arms import CONTEXT, INT8, POST, RAW, USUAL_ARMS, Arm, Ours, RawModel
 from rest_lsp.bench.quality_cases import PROJECTS, SETS, QualityCase, parse_sets, quality_cases
 from rest_lsp.bench.quality_judge import check_judging, judge
 from rest_lsp.bench.quality_kept import KeptVerdicts
@@ -31,7 +31,6 @@ from rest_lsp.bench.summary import write_report
 from rest_lsp.cli_terminal import progress_bars
 from rest_lsp.completion.multiline import Mode
 from rest_lsp.config import Settings
-from rest_lsp.errors import RestLspError
 from rest_lsp.workspace import model_name
 
 TELLING_OPTIONS = ("max_tokens_single", "max_tokens_multi", "prompt_tokens", "anchor_lines", "temperature")
@@ -42,7 +41,7 @@ class QualityOptions:
     """The options of the command, as they were given."""
 
     sets: str = ",".join(SETS)
-    arms: str = ",".join(ARMS)
+    arms: str = ",".join(USUAL_ARMS)
     projects: str = PROJECTS
     limit: int | None = None
     results: Path | None = None
@@ -88,14 +87,19 @@ def ask_all(cases: Sequence[QualityCase], arms: list[str], kept: KeptVerdicts, s
                     progress.advance(bar)
 
 
-def ask(case: QualityCase, arms: Sequence[str], raw: RawModel | None, ours: Ours | None, kept: KeptVerdicts) -> None:
+def ask(
+    case: QualityCase, arms: Sequence[str], raw: RawModel | None, ours: Mapping[str, Ours], kept: KeptVerdicts
+) -> None:
     """One case to those `arms` that have not answered."""
     if RAW in arms and raw is not None:
         kept.add(judge(case, RAW, raw.answer(case)))
-    if ours is not None and {INT8, POST} & {*arms}:
-        for arm, answer in ours.answers(case).items():
+    if {INT8, POST} & {*arms}:
+        for arm, answer in ours[""].answers(case).items():
             if arm in arms:
                 kept.add(judge(case, arm, answer))
+    for arm in arms:
+        if Arm.parse(arm).name == CONTEXT:
+            kept.add(judge(case, arm, ours[arm].answers(case)[POST]))
 
 
 @dataclass(frozen=True)
@@ -103,31 +107,43 @@ class Models:
     """What the wanted arms need, loaded once."""
 
     settings: Settings
+    by_context: Mapping[str, Settings]
     raw: RawModel | None
     model: LoadedModel | None
 
     @contextmanager
-    def in_workspace(self, workspace: Path | None) -> Iterator[Ours | None]:
-        """Ours with the index of `workspace`, or of an empty folder."""
+    def in_workspace(self, workspace: Path | None) -> Iterator[Mapping[str, Ours]]:
+        """Ours with the index of `workspace`, or of an empty folder: by arm with other files, "" without."""
         if self.model is None:
-            yield None
+            yield {}
             return
         with ExitStack() as stack:
             root = workspace or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             index = stack.enter_context(open_setup(root, self.settings, self.model)).datastore
             modes: tuple[Mode, ...] = get_args(Mode)
-            by_mode = {mode: in_mode(self.settings, mode) for mode in modes}
-            yield Ours({mode: drafted(self.model, index, own, empties=False) for mode, own in by_mode.items()})
+            yield {
+                arm: Ours({mode: drafted(self.model, index, in_mode(own, mode), empties=False) for mode in modes})
+                for arm, own in self.by_context.items()
+            }
 
 
 @contextmanager
 def load_arms(arms: Sequence[str], settings: Settings) -> Iterator[Models]:
     """The model once for each form that is needed."""
+    by_context = {arm: with_context(settings, Arm.parse(arm)) for arm in arms if Arm.parse(arm).name == CONTEXT}
+    by_context[""] = with_context(settings, Arm(POST))
     plain = settings.model_copy(update={"device": settings.device.model_copy(update={"dtype": "fp32"})})
     with progress_bars() as progress:
         raw = RawModel(load_model(plain, progress), settings.completion) if RAW in arms else None
-        ours = load_model(settings, progress) if {INT8, POST} & {*arms} else None
-    yield Models(settings, raw, ours)
+        # The largest context says how large the KV cache must be.
+        largest = max(by_context.values(), key=lambda own: own.completion.context_tokens)
+        ours = load_model(largest, progress) if {*arms} != {RAW} else None
+    yield Models(settings, by_context, raw, ours)
+
+
+def with_context(settings: Settings, arm: Arm) -> Settings:
+    chosen = {"context_tokens": arm.tokens, "context_kinds": arm.kinds}
+    return settings.model_copy(update={"completion": settings.completion.model_copy(update=chosen)})
 
 
 def in_mode(settings: Settings, mode: Mode) -> Settings:
@@ -139,8 +155,7 @@ def parse_arms(text: str) -> list[str]:
     """Names of arms with commas.  Raises RestLspError."""
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in ARMS:
-            raise RestLspError(f"There is no arm {name!r}.", f"Choose among {', '.join(ARMS)} with --arms.")
+        Arm.parse(name)
     return names
 
 

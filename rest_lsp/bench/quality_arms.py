@@ -6,23 +6,52 @@ import codecs
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from rest_lsp.assembly import LoadedModel
 from rest_lsp.bench.decode import Complete
 from rest_lsp.bench.quality_cases import QualityCase
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.fim import find_family
-from rest_lsp.config import CompletionOptions
+from rest_lsp.config import CompletionOptions, ContextKinds
 from rest_lsp.drafting.drafter import NoDrafter
 from rest_lsp.errors import RestLspError
 
-RAW, INT8, POST = "raw", "int8", "post"
+RAW, INT8, POST, CONTEXT = "raw", "int8", "post", "context"
 ARMS = {
     RAW: "the model in fp32, the prompt split at the cursor, up to a control token (one line: up to its end)",
     INT8: "ours: int8, anchored and healed prompt, stop rules",
     POST: "ours with post-processing",
+    CONTEXT: "the same with parts of other files before the prompt",
 }
+USUAL_ARMS = (RAW, INT8, POST)
+CONTEXT_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A name in ARMS; of CONTEXT there are variants, "context:similar:256" for one."""
+
+    name: str
+    kinds: ContextKinds = "both"
+    tokens: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """Raises RestLspError."""
+        name, *parts = text.strip().split(":")
+        if name not in ARMS or (parts and name != CONTEXT) or len(parts) > 2:
+            raise RestLspError(f"There is no arm {text!r}.", f"Choose among {', '.join(ARMS)} with --arms.")
+        if name != CONTEXT:
+            return cls(name)
+        kinds, tokens = [*parts, *("both", str(CONTEXT_TOKENS))[len(parts) :]]
+        for known in get_args(ContextKinds):
+            if kinds == known and tokens.isdecimal():
+                return cls(CONTEXT, known, int(tokens))
+        raise RestLspError(
+            f"There is no arm {text!r}.",
+            f"Name it {CONTEXT}:KINDS:TOKENS, KINDS among {', '.join(get_args(ContextKinds))}.",
+        )
 
 
 class Answer(NamedTuple):
@@ -32,6 +61,7 @@ class Answer(NamedTuple):
     end: int
     tokens: int
     ms: float
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +113,8 @@ class Ours:
         ms = 1e3 * (time.perf_counter() - start)
         if not result.token_ids:
             raise RestLspError(f"Case {case.id} was not completed: {result.outcome.value}.", "Leave its set out.")
+        n_read = result.prompt_tokens
         return {
-            INT8: Answer(result.written, case.offset, result.tokens, ms),
-            POST: Answer(result.text, result.end, result.tokens, ms),
+            INT8: Answer(result.written, case.offset, result.tokens, ms, n_read),
+            POST: Answer(result.text, result.end, result.tokens, ms, n_read),
         }

@@ -23,6 +23,7 @@ class Verdict:
     exact        all of it is what stood there, but for blanks at its end
     line_exact   its first line that is not blank is
     similarity   1 less the edit distance by the longer of both
+    prompt_tokens   what ours read; 0 for others
     """
 
     id: str
@@ -36,6 +37,7 @@ class Verdict:
     exact: bool
     line_exact: bool
     similarity: float
+    prompt_tokens: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -67,6 +69,7 @@ def judge(case: QualityCase, arm: str, answer: Answer) -> Verdict:
         exact=written == expected,
         line_exact=_first_line(written) == _first_line(expected),
         similarity=round(Levenshtein.normalized_similarity(written, expected), 4),
+        prompt_tokens=answer.prompt_tokens,
     )
 
 

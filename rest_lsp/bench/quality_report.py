@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rest_lsp.bench.machine import Machine
-from rest_lsp.bench.quality_arms import ARMS
+from rest_lsp.bench.quality_arms import ARMS, Arm
 from rest_lsp.bench.quality_cases import SETS
 from rest_lsp.bench.quality_judge import Verdict
 
@@ -30,6 +30,7 @@ class Row:
     line_exact: float
     similarity: float
     median_ms: float
+    prompt_tokens: float
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class QualityReport:
     @property
     def arms(self) -> list[str]:
         present = {verdict.arm for verdict in self.verdicts}
-        return [arm for arm in ARMS if arm in present]
+        return sorted(present, key=lambda arm: ([*ARMS].index(Arm.parse(arm).name), arm))
 
     @property
     def compared(self) -> list[Verdict]:
@@ -67,7 +68,7 @@ class QualityReport:
         return {
             "model": self.model,
             "machine": self.machine.to_json(),
-            "arms": {arm: ARMS[arm] for arm in self.arms},
+            "arms": {arm: described(arm) for arm in self.arms},
             "rows": [asdict(row) for row in self.rows()],
             "verdicts": [verdict.to_json() for verdict in self.compared],
         }
@@ -90,10 +91,14 @@ def print_quality(console: Console, report: QualityReport) -> None:
         table.add_row(row.group or row.set, row.arm, str(row.cases), *shares, f"{row.median_ms:.0f}")
     console.print(table)
     for arm in report.arms:
-        console.print(f"{arm}: {ARMS[arm]}.", highlight=False)
+        console.print(f"{arm}: {described(arm)}.", highlight=False)
     left_out = len({v.id for v in report.verdicts}) - len({v.id for v in report.compared})
     if left_out:
         console.print(f"{left_out} cases are left out, which not every arm has answered yet.")
+
+
+def described(arm: str) -> str:
+    return ARMS[Arm.parse(arm).name]
 
 
 def _row(name: str, group: str | None, arm: str, verdicts: Sequence[Verdict]) -> Row:
@@ -108,4 +113,5 @@ def _row(name: str, group: str | None, arm: str, verdicts: Sequence[Verdict]) ->
         line_exact=mean(verdict.line_exact for verdict in verdicts),
         similarity=mean(verdict.similarity for verdict in verdicts),
         median_ms=median(verdict.ms for verdict in verdicts),
+        prompt_tokens=mean(verdict.prompt_tokens for verdict in verdicts),
     )

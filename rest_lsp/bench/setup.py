@@ -65,13 +65,17 @@ class Setup:
 
 
 def bench_settings(workspace: Path | None, overrides: Mapping[str, object], *, nodes: int | None) -> Settings:
-    """The user's settings, less what would make outputs depend on the machine's speed, or cut them before they end."""
+    """The user's settings, less what would make outputs depend on the machine's speed, or cut them before they end.
+
+    Prompts are of the document alone: what other files add is an arm of `bench quality`.
+    """
     forced: dict[str, object] = {
         "completion.max_tokens_single": MAX_TOKENS_SINGLE,
         "completion.max_tokens_multi": MAX_TOKENS_MULTI,
         "completion.time_budget_automatic_ms": 0,
         "completion.time_budget_invoked_ms": 0,
         "completion.temperature": 0.0,
+        "completion.context_tokens": 0,
         "datastore.enabled": True,
         "drafting.enabled": True,
         "drafting.fixed_nodes": nodes or 0,

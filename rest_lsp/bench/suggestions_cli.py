@@ -68,7 +68,12 @@ def quality(
         str, typer.Option(help="single-line and random-span of HumanEval, and repository, with commas.", metavar="SETS")
     ] = "single-line,random-span,repository",
     arms: Annotated[
-        str, typer.Option(help="raw (fp32 by itself), int8 (ours), post (ours, post-processed).", metavar="ARMS")
+        str,
+        typer.Option(
+            help="raw (fp32 by itself), int8 (ours), post (ours, post-processed), context[:KINDS[:TOKENS]] (with parts "
+            "of other files: definitions, similar or both).",
+            metavar="ARMS",
+        ),
     ] = "raw,int8,post",
     projects: Annotated[
         str, typer.Option(help="Pinned projects in which holes are cut, with commas.", metavar="NAMES")
@@ -92,6 +97,8 @@ def quality(
         rest-lsp bench quality --limit 40 --plot quality.png
 
         rest-lsp bench quality --sets single-line --results single-line.jsonl
+
+        rest-lsp bench quality --sets repository --arms post,context:similar:256 --results context.jsonl
     """
     from rest_lsp.bench.quality import QualityOptions, run_quality
 

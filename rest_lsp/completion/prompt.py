@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rest_lsp.completion.fim import Fim
+from rest_lsp.completion.fim import Fim, OtherFile
 from rest_lsp.completion.snapshot import Snapshot
 from rest_lsp.healing import Healing
 from rest_lsp.tokenizer import Tokenizer
@@ -60,21 +60,24 @@ class PromptBuilder:
         """Characters on each side of the cursor that a prompt can use."""
         return self._budget * CHARACTERS_PER_TOKEN
 
-    def build_prompt(self, snapshot: Snapshot) -> Prompt:
-        """At most `budget_tokens` ids: a quarter for the suffix, a sixth for the middle, the rest for the prefix."""
+    def build_prompt(self, snapshot: Snapshot, others: Sequence[OtherFile] = (), path: str = "") -> Prompt:
+        """At most `budget_tokens` ids: a quarter for the suffix, a sixth for the middle, the rest for the prefix.
+
+        `others` come on top; where there are any, the document is named by its `path`.
+        """
         room_for_middle = self._budget // 6
         suffix_ids = self._suffix(snapshot.after, self._budget // 4)
         anchor = self._anchor(snapshot, room_for_middle)
         middle_ids = list(self._encode(snapshot.before[anchor:]))
-        n_markers = len(self._fim.layout) - 2
-        room = self._budget - len(suffix_ids) - room_for_middle - n_markers
+        room = self._budget - len(suffix_ids) - room_for_middle - self._fim.n_markers
         first_line = snapshot.line - snapshot.before.count("\n")
         prefix_ids = self._prefix(snapshot.before[:anchor], first_line, max(room, 0))
         kept = first_cut_token(middle_ids, self._tokenizer)
         pending = b"".join(self._tokenizer.token_bytes(token) for token in middle_ids[kept:])
         middle_ids = middle_ids[:kept]
+        path_ids = self._encode(f"{path}\n") if others else ()
         return Prompt(
-            ids=[*self._fim.assemble(prefix_ids, suffix_ids), *middle_ids],
+            ids=[*self._fim.assemble(prefix_ids, suffix_ids, others, path_ids), *middle_ids],
             context_ids=[*prefix_ids, *middle_ids],
             prefix_ids=prefix_ids,
             middle_ids=middle_ids,

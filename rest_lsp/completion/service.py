@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.confidence import confidence, least_confidence, occasion_of
+from rest_lsp.completion.context import ExtraContext
 from rest_lsp.completion.fim import Fim
 from rest_lsp.completion.generator import Generator, Prefill, Step
 from rest_lsp.completion.multiline import is_multiline, is_unwanted
@@ -65,6 +66,7 @@ class CompletionService:
         stats: StatsLog,
         recent: RecentCompletions | None = None,
         tracing: Tracing | None = None,
+        context: ExtraContext | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
@@ -76,6 +78,7 @@ class CompletionService:
         self._stats = stats
         self._recent = recent
         self._tracing = tracing
+        self._context = context
         self._clock = clock
         self._documents = ParsedDocuments()
         self._prompts = PromptBuilder(
@@ -138,7 +141,7 @@ class CompletionService:
             return
         snapshot = take_snapshot(request, self._prompts.reach, self._documents)
         if not _is_undecoded(snapshot):
-            self._engine.prefill(self._prompts.build_prompt(snapshot).ids, cancel)
+            self._engine.prefill(self._prompt(request, snapshot).ids, cancel)
 
     def _budget_s(self, trigger: Trigger) -> float:
         options, is_automatic = self._options, trigger is Trigger.AUTOMATIC
@@ -157,7 +160,7 @@ class CompletionService:
             return run.without_text(Outcome.FILTERED)
         cancel.raise_if_cancelled()
         with run.stats.span("build_prompt"):
-            prompt = self._prompts.build_prompt(snapshot)
+            prompt = self._prompt(request, snapshot)
         rules = self._stop_rules(snapshot, prompt, run.max_tokens)
         self._generate(run, prompt, rules, cancel)
         with run.stats.span("postprocess"):
@@ -173,6 +176,10 @@ class CompletionService:
         if self._tracing is None or run.passes is None:
             return result
         return replace(result, trace=Trace(tuple(run.passes), self._tracing.places(), self._tracing.text_of))
+
+    def _prompt(self, request: CompletionRequest, snapshot: Snapshot) -> Prompt:
+        others = self._context.others(request, snapshot) if self._context is not None else ()
+        return self._prompts.build_prompt(snapshot, others, request.path or "")
 
     def _stop_rules(self, snapshot: Snapshot, prompt: Prompt, wanted: int | None) -> StopRules:
         options = self._options

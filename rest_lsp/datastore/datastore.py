@@ -5,19 +5,19 @@ Wires the parts: snapshots to read from, live buffers, and a worker process that
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.audit import AuditEntry, audit
 from rest_lsp.datastore.filesystem import folder_bytes
-from rest_lsp.datastore.format import FORMAT_VERSION, HASH_BYTES
 from rest_lsp.datastore.generation import Generation, LiveSegment, open_newest, open_segments, verify
 from rest_lsp.datastore.health import read_health
 from rest_lsp.datastore.hot import HotBuffers
@@ -25,6 +25,7 @@ from rest_lsp.datastore.indexer import Indexer
 from rest_lsp.datastore.libraries import LibraryOptions, library_tiers
 from rest_lsp.datastore.listing import Listing
 from rest_lsp.datastore.manifest import Manifest, generation_age
+from rest_lsp.datastore.naming import tokenizer_fingerprint, workspace_directory
 from rest_lsp.datastore.occurrence import CountNewlines, Occurrence, Origin
 from rest_lsp.datastore.protocol import Message, WorkerSetup, unpack_segments
 from rest_lsp.datastore.reports import DatastoreStatus, IndexProgress, ProgressCallback, RefreshReport
@@ -43,6 +44,7 @@ __all__ = [
     "Occurrence",
     "Origin",
     "RefreshReport",
+    "tokenizer_fingerprint",
     "workspace_directory",
 ]
 
@@ -207,6 +209,14 @@ class Datastore:
         lines = (tier.line_of(origin, count_newlines) for tier in self.tiers)
         return next((line for line in lines if line is not None), None)
 
+    def documents_named(self, name: str) -> list[str]:
+        """Paths of documents whose file is called `name` but for its extension, or stands for a folder of that name."""
+        return self._snapshot.documents_named(name)
+
+    def document_ids(self, path: str) -> npt.NDArray[np.uint32] | None:
+        """Token ids [n] of a document as it is now, open buffers first; None when it is not indexed."""
+        return self._snapshot.living_ids(self._key(path))
+
     def status(self) -> DatastoreStatus:
         """The state now; some file system calls."""
         generation, health = self._generation, read_health(self._setup.directory)
@@ -334,15 +344,3 @@ class Datastore:
             return Path(path).resolve().relative_to(self._setup.root).as_posix()
         except (OSError, ValueError):
             return path.replace(os.sep, "/")
-
-
-def tokenizer_fingerprint(tokenizer_path: Path) -> str:
-    """32 hex digits that name a tokenizer.  Raises OSError."""
-    return hashlib.blake2b(tokenizer_path.read_bytes(), digest_size=HASH_BYTES).hexdigest()
-
-
-def workspace_directory(directory: Path, root: Path, fingerprint: str) -> Path:
-    """The folder of one workspace's datastore: a readable name, and a hash of all that makes it unusable for others."""
-    digest = hashlib.blake2b(f"{FORMAT_VERSION}\0{fingerprint}\0".encode() + os.fsencode(root), digest_size=8)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name)[:40] or "root"
-    return directory / f"{name}-{digest.hexdigest()}"

@@ -61,6 +61,23 @@ class Snapshot:
                 return view.segment.document_ids(document)
         return None
 
+    def documents_named(self, name: str) -> list[str]:
+        """Paths of living documents that are `called` so."""
+        return [
+            view.segment.paths[document]
+            for view in self._views
+            for document in view.segment.documents_named.get(name, ())
+            if not (len(view.dead) and view.dead[document])
+        ]
+
+    def living_ids(self, path: str) -> npt.NDArray[np.uint32] | None:
+        """Token ids [n] of the living document at `path`, None when there is none."""
+        for view in self._views:
+            document = view.segment.document_of_path.get(path)
+            if document is not None and not (len(view.dead) and view.dead[document]):
+                return view.segment.document_ids(document)
+        return None
+
     def _views_without(self, path: str) -> tuple[View, ...]:
         """All views with the documents of one path dead.  The last answer is kept: requests come in rows."""
         known, views = self._without

@@ -1,15 +1,39 @@
-"""Which modules a Python document imports, as far as its import statements can be read: the rest may be unfinished."""
+"""What a Python document imports, as far as its import statements can be read: the rest may be unfinished."""
 
 from __future__ import annotations
 
 import ast
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 _STATEMENT = re.compile(
     r"^[ \t]*(from[ \t]+[.\w]+[ \t]+import[ \t]*(?:\([^)]*\)|[^\n(]+)|import[ \t]+[^\n]+)", re.MULTILINE
 )
 MAX_COMPONENTS = 6
+
+
+class ImportedName(NamedTuple):
+    """`bound` is the name in the document; it stands for `name` of `module`, for the module itself when that is "".
+
+    is_relative   whether `module` is a whole path of the workspace
+    """
+
+    module: str
+    name: str
+    bound: str
+    is_relative: bool = False
+
+
+def imported_names(text: str, path: str) -> list[ImportedName]:
+    """In the order of the statements, each once; modules as in `imported_modules`."""
+    folder = tuple(path.split("/")[:-1])
+    found = (
+        ImportedName("/".join((*folder[: len(folder) - level + 1], *names) if level else names), name, bound, level > 0)
+        for statement in _STATEMENT.findall(text)
+        for level, names, name, bound in _names(statement)
+    )
+    return list(dict.fromkeys(found))
 
 
 def imported_modules(text: str, path: str) -> frozenset[str]:
@@ -34,10 +58,7 @@ def module_suffixes(path: str) -> list[str]:
 @lru_cache(maxsize=1024)
 def _modules(statement: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
     """(level, components) of every module that the statement may name; a name of `from` may be a module, too."""
-    try:
-        node = ast.parse(statement.strip()).body[0]
-    except (SyntaxError, ValueError, IndexError):
-        return ()
+    node = _parsed(statement)
     if isinstance(node, ast.Import):
         return tuple((0, tuple(alias.name.split("."))) for alias in node.names)
     if isinstance(node, ast.ImportFrom):
@@ -45,3 +66,22 @@ def _modules(statement: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
         named = ((node.level, (*base, alias.name)) for alias in node.names)
         return ((node.level, base), *named)
     return ()
+
+
+@lru_cache(maxsize=1024)
+def _names(statement: str) -> tuple[tuple[int, tuple[str, ...], str, str], ...]:
+    """(level, components of the module, name in it, name in the document) of all that the statement binds."""
+    node = _parsed(statement)
+    if isinstance(node, ast.Import):
+        return tuple((0, tuple(alias.name.split(".")), "", alias.asname or alias.name) for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        base = tuple(node.module.split(".")) if node.module else ()
+        return tuple((node.level, base, alias.name, alias.asname or alias.name) for alias in node.names)
+    return ()
+
+
+def _parsed(statement: str) -> ast.stmt | None:
+    try:
+        return ast.parse(statement.strip()).body[0]
+    except (SyntaxError, ValueError, IndexError):
+        return None

@@ -32,6 +32,7 @@ def place_of(prompt: str, suffix: str | None) -> Place:
 
 @lru_cache
 def _pattern(family: FimFamily) -> re.Pattern[str]:
-    parts = [re.escape(part) if isinstance(part, str) else f"(?P<{part.value}>.*)" for part in family.layout]
+    asked = [part for part in family.layout if part is not Slot.OTHERS]
+    parts = [re.escape(part) if isinstance(part, str) else f"(?P<{part.value}>.*)" for part in asked]
     assert {Slot.PREFIX, Slot.SUFFIX} <= set(family.layout)
     return re.compile("".join(parts) + "(?P<middle>.*)", re.DOTALL)

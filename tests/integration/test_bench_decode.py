@@ -230,6 +230,21 @@ def test_every_completion_begins_with_nothing_remembered(model: Path, workspace:
     assert first.reused == second.reused == 0
 
 
+def test_drafts_change_no_token_behind_parts_of_other_files(model: Path, workspace: Path, tmp_path: Path) -> None:
+    settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=8)
+    completion = settings.completion.model_copy(update={"context_tokens": 400})
+    holes = [cut_hole(workspace, case) for case in make_cases(workspace, seed=1, per_kind=2)]
+    with open_setup(workspace, settings) as alone:
+        without = [alone.complete["plain"](hole.request) for hole in holes]
+    with open_setup(workspace, settings.model_copy(update={"completion": completion})) as setup:
+        plain = [setup.complete["plain"](hole.request) for hole in holes]
+        rest = [setup.complete["rest"](hole.request) for hole in holes]
+    assert [result.token_ids for result in rest] == [result.token_ids for result in plain]
+    assert sum(result.drafted for result in rest) > 0
+    added = [with_.prompt_tokens - alone_.prompt_tokens for with_, alone_ in zip(plain, without, strict=True)]
+    assert all(0 < tokens <= 400 for tokens in added)
+
+
 def test_the_saved_copy_of_the_file_with_the_hole_gives_no_drafts(model: Path, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     workspace.mkdir()

@@ -53,6 +53,18 @@ def test_every_arm_answers_every_case_and_a_cut_run_goes_on(tmp_path: Path) -> N
     assert len(run(tmp_path, "--report-only")["verdicts"]) == len(first["verdicts"]) == 18
 
 
+@pytest.mark.usefixtures("place")
+def test_parts_of_other_files_are_arms_that_can_be_compared(tmp_path: Path, place: Place) -> None:
+    (place.workspace / "more.py").write_text(MODULE.replace("sum_", "add_"), encoding="utf-8")
+    arms = "post,context:similar:300,context:definitions:300"
+    report = run(tmp_path, "--sets", REPOSITORY, "--arms", arms)
+    read: dict[str, int] = {}
+    for verdict in report["verdicts"]:
+        read[verdict["arm"]] = read.get(verdict["arm"], 0) + verdict["prompt_tokens"]
+    assert [*report["arms"]] == ["post", "context:definitions:300", "context:similar:300"]
+    assert read["post"] == read["context:definitions:300"] < read["context:similar:300"] <= read["post"] + 2 * 300
+
+
 @pytest.mark.parametrize(("name", "count"), [("single-line", 1033), ("random-span", 328)])
 def test_what_stood_there_is_right_and_nothing_is_not(name: str, count: int, tmp_path: Path) -> None:
     cases = quality_cases([name], "", None, tmp_path)
@@ -87,7 +99,9 @@ def test_results_of_another_run_are_refused(tmp_path: Path) -> None:
         KeptVerdicts(tmp_path / "other", {})
 
 
-@pytest.mark.parametrize("arguments", [["--arms", "all"], ["--sets", "everything"]])
+@pytest.mark.parametrize(
+    "arguments", [["--arms", "all"], ["--arms", "context:all"], ["--arms", "raw:both"], ["--sets", "everything"]]
+)
 def test_what_does_not_exist_is_told(arguments: list[str]) -> None:
     result = CliRunner().invoke(app, ["quality", *arguments])
     assert isinstance(result.exception, RestLspError)

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rest_lsp.completion.context import ContextLimits, ExtraContext
+from rest_lsp.completion.request import CompletionRequest
+from rest_lsp.completion.snapshot import take_snapshot
 from rest_lsp.datastore.datastore import Datastore
 from rest_lsp.datastore.generation import Generation, LiveSegment, open_newest
 from rest_lsp.datastore.occurrence import Occurrence
@@ -55,6 +58,25 @@ def test_fault_22_an_ignored_file_leaves_no_byte(rig: Rig, ignore_file: str) -> 
     assert not is_anywhere(rig, datastore)
     datastore.close()
     assert not is_anywhere(rig, rig.open()), "nor after a restart"
+
+
+def test_fault_22_no_prompt_shows_what_is_left_out(rig: Rig) -> None:
+    text = "def use(token):\n    alpha = token\n    return alpha\n"
+    rig.write({"shown.py": f"{text}\n\nbeta = use(1)\n", "keys.py": text + LINE, ".env": LINE, ".gitignore": "keys.py\n"})
+    git(rig.root, "init", "-q")
+    datastore = rig.open()
+    datastore.refresh()
+    extra = ExtraContext(rig.tokenizer, datastore, ContextLimits(5000, "both"))
+    before = f"from keys import use, token\nuse(token)\n{text}"
+    request = CompletionRequest(before, len(before), path="main.py", language="python")
+    shown = [
+        rig.tokenizer.decode([*file.path_ids, *file.ids])
+        for file in extra.others(request, take_snapshot(request, 9999))
+    ]
+    assert any("shown.py" in one for one in shown)
+    assert not any(CANARY in one or "keys.py" in one for one in shown)
+    assert datastore.document_ids("keys.py") is None
+    datastore.close()
 
 
 def test_fault_22_a_secret_file_that_comes_by_renaming_or_in_a_buffer(rig: Rig) -> None:

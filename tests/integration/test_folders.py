@@ -56,6 +56,23 @@ def places(folders: Folders, tokenizer: Tokenizer, text: str = ASKED, *, exclude
     return {path: line for path, line in lines.items() if line is not None}
 
 
+def test_documents_are_found_by_their_names(folders: Folders, tokenizer: Tokenizer, first: Path, second: Path) -> None:
+    folders.set_roots([first, second])
+    folders.refresh()
+    other = str(second / "pkg" / "b.py")
+    assert (folders.documents_named("a"), folders.documents_named("b")) == (["a.py"], [other])
+    for path, word in (("a.py", "first"), (other, "second")):
+        ids = folders.document_ids(path)
+        assert ids is not None
+        assert word in tokenizer.decode(ids.tolist())
+    folders.set_buffer("a.py", tokenizer.encode("typed = 1\n"))
+    ids = folders.document_ids("a.py")
+    assert ids is not None
+    assert tokenizer.decode(ids.tolist()) == "typed = 1\n"
+    assert folders.document_ids("pkg/b.py") is None
+    assert folders.documents_named("nothing") == []
+
+
 def test_documents_of_all_folders_are_found_and_named(
     folders: Folders, tokenizer: Tokenizer, first: Path, second: Path
 ) -> None:

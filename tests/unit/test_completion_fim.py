@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rest_lsp.completion.fim import FAMILIES, FimFamily, Slot, find_family
+from rest_lsp.completion.fim import FAMILIES, FimFamily, OtherFile, Slot, find_family
 from rest_lsp.errors import ModelError
 from rest_lsp.tokenizer import Tokenizer
 from tests.fakes_completion import CONTROLS, small_tokenizer
@@ -91,4 +91,34 @@ def test_the_first_family_that_fits_wins() -> None:
 
 def test_every_family_has_both_slots_once() -> None:
     for family in FAMILIES:
-        assert sorted(part.value for part in family.layout if isinstance(part, Slot)) == ["prefix", "suffix"]
+        slots = [part for part in family.layout if isinstance(part, Slot)]
+        assert [slots.count(slot) for slot in (Slot.PREFIX, Slot.SUFFIX)] == [1, 1]
+        assert Slot.OTHERS in slots or not family.separator
+
+
+OTHERS = [OtherFile([51, 52], [-4]), OtherFile([53], [-5, -6])]
+
+
+@pytest.mark.parametrize(
+    ("model", "ids", "expected"),
+    [
+        (
+            "qwen2.5-coder-0.5b",
+            {**BARS, "<|file_sep|>": 151664},
+            [151664, 51, 52, -4, 151664, 53, -5, -6, 151664, 50, 151659, -1, -2, 151661, -3, 151660],
+        ),
+        ("starcoder2-3b", {**STARCODER, "<file_sep>": 5}, [5, 51, 52, -4, 5, 53, -5, -6, 5, 1, 50, -1, -2, 3, -3, 2]),
+        ("Mellum-4b", {**STARCODER, "<filename>": 6}, [6, 51, 52, -4, 6, 53, -5, -6, 6, 50, 3, -3, 1, -1, -2, 2]),
+        ("", CODEGEMMA, [2, 70, 51, 52, -4, 70, 53, -5, -6, 70, 50, 67, -1, -2, 69, -3, 68]),
+        ("", BARS, [151659, -1, -2, 151661, -3, 151660]),
+        ("", CODELLAMA, [1, 32007, -1, -2, 32008, -3, 32009]),
+    ],
+    ids=["qwen-coder", "starcoder", "mellum", "codegemma", "qwen without the token", "codellama has no form"],
+)
+def test_other_files_stand_where_the_family_has_them(model: str, ids: dict[str, int], expected: list[int]) -> None:
+    assert find_family(Controls(ids), model).assemble([-1, -2], [-3], OTHERS, [50]) == expected
+
+
+def test_without_other_files_the_document_has_no_name() -> None:
+    fim = find_family(Controls({**BARS, "<|file_sep|>": 151664}))
+    assert fim.assemble([-1], [-3], [], [50]) == [151659, -1, 151661, -3, 151660]

@@ -11,6 +11,7 @@ import pytest
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.confidence import confidence
+from rest_lsp.completion.context import ExtraContext
 from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.request import (
@@ -30,7 +31,8 @@ from rest_lsp.drafting.drafter import Drafter, NoDrafter
 from rest_lsp.drafting.recent import PREFIX_TAIL, Recent, RecentCompletions
 from rest_lsp.errors import Cancelled, ModelError, RequestError
 from rest_lsp.stats import StatsLog
-from tests.fakes_completion import CONTROLS, ScriptedEngine, ScriptedStep, at_cursor, small_tokenizer
+from tests.fakes_completion import CONTROLS, ScriptedEngine, ScriptedStep, at_cursor, control, small_tokenizer
+from tests.files_context import Shelf, extra_context
 
 if TYPE_CHECKING:
     from rest_lsp.engine.sampling import Sampling
@@ -70,6 +72,7 @@ class Bench:
     recent: RecentCompletions = field(default_factory=RecentCompletions)
     drafted_for: list[tuple[CompletionRequest, Prompt]] = field(default_factory=list)
     tracing: Tracing | None = None
+    context: ExtraContext | None = None
 
     def __post_init__(self) -> None:
         tokenizer = small_tokenizer()
@@ -84,6 +87,7 @@ class Bench:
             stats=self.stats,
             recent=self.recent,
             tracing=self.tracing,
+            context=self.context,
             clock=self.clock,
         )
 
@@ -429,3 +433,17 @@ def test_who_wishes_for_plain_decoding_gets_it() -> None:
     assert bench.drafted_for == []
     bench.complete("x = █\n")
     assert len(bench.drafted_for) == 1
+
+
+def test_parts_of_other_files_stand_before_the_document_and_are_warmed_too() -> None:
+    engine = ScriptedEngine("1")
+    bench = Bench(engine, context=extra_context(Shelf({"lib.py": "def value(of):\n    return of\n"})))
+    request = at_cursor("from lib import value\n\nvalue(█)\n", path="main.py", language="python")
+    bench.service.prewarm(request, CancelToken())
+    bench.service.complete(request, CancelToken())
+    (prompt,) = engine.prompts
+    assert engine.prefilled == [prompt]
+    separator, begin = control("<|file_sep|>"), prompt.index(control("<|fim_prefix|>"))
+    other, own = small_tokenizer().encode("lib.py\ndef value(of): ...\n"), small_tokenizer().encode("main.py\n")
+    assert prompt[:begin] == [separator, *other, separator, *own]
+    assert not small_tokenizer().control_ids & {*engine.contexts[0]}, "drafts are looked for by the document's text"

@@ -26,6 +26,8 @@
 ---@field multiline? 'auto'|'always'|'never' Whether a completion may have several lines; `auto` looks at the cursor's place.
 ---@field candidates? integer Most suggestions to choose from when they are asked for by key; all but the first are sampled.
 ---@field prompt_tokens? integer Budget for the text before and after the cursor, in tokens.
+---@field context_tokens? integer Budget for parts of other files before the prompt, on top of `prompt_tokens`; 0 puts none there.
+---@field context_kinds? 'definitions'|'similar'|'both' Which parts: definitions of imported names (Python), places similar to the cursor's, or both.
 ---@field anchor_lines? integer Lines above the cursor at which the prompt is split; what follows costs no re-reading per key.
 ---@field temperature? number 0 always takes the most likely token.
 ---@field top_p? number Sample only from the tokens that make up this mass.
@@ -96,6 +98,8 @@ return {
   { path = "completion.multiline", kind = "word", takes = "one of auto, always, never", words = { "auto", "always", "never" } },
   { path = "completion.candidates", kind = "integer", takes = "a whole number from 1 to 8", low = 1, high = 8 },
   { path = "completion.prompt_tokens", kind = "integer", takes = "a whole number from 64 to 32768", low = 64, high = 32768 },
+  { path = "completion.context_tokens", kind = "integer", takes = "a whole number from 0 to 8192", low = 0, high = 8192 },
+  { path = "completion.context_kinds", kind = "word", takes = "one of definitions, similar, both", words = { "definitions", "similar", "both" } },
   { path = "completion.anchor_lines", kind = "integer", takes = "a whole number from 0 to 64", low = 0, high = 64 },
   { path = "completion.temperature", kind = "number", takes = "a number from 0 to 2", low = 0, high = 2 },
   { path = "completion.top_p", kind = "number", takes = "a number above 0, up to 1", low = 0, high = 1, is_open = true },
