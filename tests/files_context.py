@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
+from rest_lsp import assembly
 from rest_lsp.completion.context import ContextLimits, ExtraContext
-from rest_lsp.completion.fim import OtherFile
+from rest_lsp.completion.fim import FAMILIES, OtherFile, find_family
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import take_snapshot
 from rest_lsp.config import ContextKinds
@@ -64,6 +68,12 @@ class Shelf:
     @property
     def _snapshot(self) -> Snapshot:
         return Snapshot(buffers=self._buffers.views)
+
+
+def know_a_separator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of tests have no control token between files: another one takes its place."""
+    families = [replace(FAMILIES[2], separator="<tool_call>")]
+    monkeypatch.setattr(assembly, "find_family", partial(find_family, families=families))
 
 
 def extra_context(shelf: Shelf, tokens: int = 2000, kinds: ContextKinds = "both") -> ExtraContext:

@@ -14,10 +14,9 @@ class Chunk(NamedTuple):
 
 
 def similarity(one: str, other: str) -> float:
-    """Share of the lines of the shorter text that stand in the other one, too; blank lines count nothing."""
-    first, second = _lines(one), _lines(other)
-    fewer = min(first.total(), second.total())
-    return (first & second).total() / fewer if fewer else 0.0
+    """Share of the lines of `one` that stand in the other text, too; blank lines count nothing."""
+    lines = _lines(one)
+    return (lines & _lines(other)).total() / lines.total() if lines else 0.0
 
 
 def _lines(text: str) -> Counter[str]:

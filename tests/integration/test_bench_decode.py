@@ -32,6 +32,7 @@ from rest_lsp.errors import ModelError, RestLspError
 from rest_lsp.models.convert import convert
 from tests.engines import SIZES
 from tests.fakes_models import RandomSource, tiny_config
+from tests.files_context import know_a_separator
 
 MODULE = '''"""Module {number}."""
 
@@ -230,7 +231,10 @@ def test_every_completion_begins_with_nothing_remembered(model: Path, workspace:
     assert first.reused == second.reused == 0
 
 
-def test_drafts_change_no_token_behind_parts_of_other_files(model: Path, workspace: Path, tmp_path: Path) -> None:
+def test_drafts_change_no_token_behind_parts_of_other_files(
+    model: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_a_separator(monkeypatch)
     settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=8)
     completion = settings.completion.model_copy(update={"context_tokens": 400})
     holes = [cut_hole(workspace, case) for case in make_cases(workspace, seed=1, per_kind=2)]

@@ -17,6 +17,7 @@ from rest_lsp.bench.quality_kept import KeptVerdicts
 from rest_lsp.errors import RestLspError
 from tests.files_bench import report_of, tiny_project
 from tests.files_cli import Place
+from tests.files_context import know_a_separator
 
 MODULE = '"""Sums."""\n\n\n' + "\n\n".join(
     f"def sum_{n}(values):\n    total = 0\n    for value in values:\n        total = total + value * {n}\n"
@@ -53,8 +54,10 @@ def test_every_arm_answers_every_case_and_a_cut_run_goes_on(tmp_path: Path) -> N
     assert len(run(tmp_path, "--report-only")["verdicts"]) == len(first["verdicts"]) == 18
 
 
-@pytest.mark.usefixtures("place")
-def test_parts_of_other_files_are_arms_that_can_be_compared(tmp_path: Path, place: Place) -> None:
+def test_parts_of_other_files_are_arms_that_can_be_compared(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_a_separator(monkeypatch)
     (place.workspace / "more.py").write_text(MODULE.replace("sum_", "add_"), encoding="utf-8")
     arms = "post,context:similar:300,context:definitions:300"
     report = run(tmp_path, "--sets", REPOSITORY, "--arms", arms)

@@ -62,7 +62,8 @@ def test_fault_22_an_ignored_file_leaves_no_byte(rig: Rig, ignore_file: str) -> 
 
 def test_fault_22_no_prompt_shows_what_is_left_out(rig: Rig) -> None:
     text = "def use(token):\n    alpha = token\n    return alpha\n"
-    rig.write({"shown.py": f"{text}\n\nbeta = use(1)\n", "keys.py": text + LINE, ".env": LINE, ".gitignore": "keys.py\n"})
+    rig.write({"shown.py": f"{text}\n\nbeta = use(1)\n", "keys.py": text + LINE})
+    rig.write({".env": LINE, ".gitignore": "keys.py\n"})
     git(rig.root, "init", "-q")
     datastore = rig.open()
     datastore.refresh()
@@ -74,7 +75,7 @@ def test_fault_22_no_prompt_shows_what_is_left_out(rig: Rig) -> None:
         for file in extra.others(request, take_snapshot(request, 9999))
     ]
     assert any("shown.py" in one for one in shown)
-    assert not any(CANARY in one or "keys.py" in one for one in shown)
+    assert not any(CANARY in one or one.startswith("keys.py") for one in shown)
     assert datastore.document_ids("keys.py") is None
     datastore.close()
 

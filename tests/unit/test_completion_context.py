@@ -9,7 +9,8 @@ from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.prompt import PromptBuilder
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import take_snapshot
-from tests.fakes_completion import at_cursor
+from rest_lsp.config import ContextKinds
+from tests.fakes_completion import at_cursor, control
 from tests.files_context import TOKENIZER, Shelf, extra_context, others, shown, size_of
 
 PATH = "shop/cart.py"
@@ -109,30 +110,44 @@ def test_similar_places_are_found_and_the_most_similar_stands_last() -> None:
 
 
 def test_what_is_there_already_is_not_said_again() -> None:
-    shelf = Shelf({"a.lua": LOOP, "b.lua": LOOP + "x = 2\n"})
+    lines = LOOP.splitlines(keepends=True)
+    shelf = Shelf({"a.lua": "".join(lines[:2]), "b.lua": "".join(lines[:2]) + "close()\n"})
     request = at_cursor(f"{LOOP}█", path="d.lua")
-    assert [*shown(others(extra_context(shelf, kinds="similar"), request))] == ["b.lua"] or not shown(
-        others(extra_context(shelf, kinds="similar"), request)
-    )
+    assert [*shown(others(extra_context(shelf, kinds="similar"), request))] == ["b.lua"]
 
 
-def test_a_run_of_keystrokes_has_one_prefix() -> None:
+def test_of_two_copies_one_is_enough() -> None:
+    copied = "begin()\n    for entry in shelf.entries(1):\n        report(entry)\n        count(entry)\n"
+    shelf = Shelf({"a.lua": copied, "b.lua": copied})
+    request = at_cursor("begin()\n    for entry in shelf.entries(2):\n█", path="d.lua")
+    assert len(others(extra_context(shelf, kinds="similar"), request)) == 1
+
+
+def heads_while(typed: str, kinds: ContextKinds = "both") -> list[tuple[int, ...]]:
+    """What stands before the document in the prompt of every key while `typed` is written, each once, in turn."""
     shelf = shop(**{"shop/other.py": CART.replace("█", "basket.total(0)\n    basket.empty()")})
-    extra = extra_context(shelf)
+    extra, request = extra_context(shelf, kinds=kinds), cart()
     builder = PromptBuilder(TOKENIZER, find_family(TOKENIZER), budget_tokens=1400, anchor_lines=4)
-    request = cart()
-    heads = set()
-    typed = "for item in basket:\n        basket.total(item)\n    import os\n    return basket"
+    heads: dict[tuple[int, ...], None] = {}
     for n in range(len(typed) + 1):
         text = request.text[: request.offset] + typed[:n] + request.text[request.offset :]
         now = CompletionRequest(text, request.offset + n, path=PATH, language="python")
         shelf.put(PATH, text)
         snapshot = take_snapshot(now, builder.reach)
-        prompt = builder.build_prompt(snapshot, extra.others(now, snapshot), PATH)
-        heads.add(tuple(prompt.ids[: -len(prompt.ids) + prompt.ids.index(TOKENIZER.control_id("<|fim_prefix|>"))]))
-    # One for the imports as they were, one for those with the line that was added.
-    assert 1 <= len(heads) <= 2
-    assert all(len(head) > 100 for head in heads)
+        ids = builder.build_prompt(snapshot, extra.others(now, snapshot), PATH).ids
+        heads[tuple(ids[: ids.index(control("<|fim_prefix|>"))])] = None
+    return [*heads]
+
+
+def test_a_run_of_keystrokes_has_one_prefix() -> None:
+    (head,) = heads_while("for item in basket:\n        p.unused(item)\n        basket.empty()\n    return basket")
+    assert "def price_of" in TOKENIZER.decode(head)
+
+
+def test_an_import_counts_when_its_line_is_left() -> None:
+    before, after = heads_while("unused()\n    from shop.prices import unused\n    unused", "definitions")
+    assert "def unused" not in TOKENIZER.decode(before)
+    assert "def unused" in TOKENIZER.decode(after)
 
 
 def test_another_part_of_the_document_may_have_others() -> None:
@@ -147,13 +162,13 @@ def test_another_part_of_the_document_may_have_others() -> None:
 
 
 @pytest.mark.parametrize("kinds", ["definitions", "similar", "both"])
-def test_the_document_itself_never_is_among_them(kinds: str) -> None:
+def test_the_document_itself_never_is_among_them(kinds: ContextKinds) -> None:
     text = CART.replace("█", "") + PRICES
     shelf = shop(**{PATH: text, "shop/more.py": text})
     request = at_cursor(
         f"from shop.cart import check\n{text}\ncheck()\n    print(price_of(basket), █", path=PATH, language="python"
     )
-    chosen = shown(others(extra_context(shelf, kinds=kinds), request))  # type: ignore[arg-type]
+    chosen = shown(others(extra_context(shelf, kinds=kinds), request))
     assert chosen
     assert PATH not in chosen
 
@@ -177,9 +192,9 @@ def test_an_index_that_was_empty_is_asked_again_on_the_next_line() -> None:
 
 @pytest.mark.parametrize("kinds", ["definitions", "similar", "both"])
 @pytest.mark.parametrize("tokens", [0, 20, 60, 120, 400, 900])
-def test_the_budget_holds(tokens: int, kinds: str) -> None:
+def test_the_budget_holds(tokens: int, kinds: ContextKinds) -> None:
     shelf = shop(**{f"shop/copy_{n}.py": CART.replace("█", f"basket.total({n})\n") + PRICES for n in range(5)})
-    chosen = others(extra_context(shelf, tokens, kinds), cart())  # type: ignore[arg-type]
+    chosen = others(extra_context(shelf, tokens, kinds), cart())
     assert size_of(chosen, PATH) <= tokens
     assert chosen or tokens < 400
 
@@ -189,5 +204,5 @@ def test_a_buffer_without_a_file_has_none() -> None:
 
 
 def test_similarity_is_the_share_of_common_lines() -> None:
-    assert similarity("a\nb\n", "  b\n\nc\nd\ne\n") == 0.5
+    assert similarity("a\n\nb\n", "  b\n\nc\nd\ne\n") == 0.5
     assert similarity("", "a\n") == 0.0
