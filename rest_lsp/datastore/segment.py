@@ -144,7 +144,7 @@ class Segment:
 
     @cached_property
     def documents_named(self) -> dict[str, list[int]]:
-        """Numbers of documents by what `called` makes of their paths; 30 ms for 100,000 when first asked for."""
+        """Numbers of documents by what `called` makes of their paths; 0.15 s for 100,000, once per segment."""
         named: dict[str, list[int]] = {}
         for document, path in enumerate(self.paths):
             named.setdefault(called(path), []).append(document)
