@@ -1,7 +1,7 @@
 """Attention of all rows of a pass in one call, for accelerators and for prompts; tests hold the forms together.
 
-`attend_where` and `attend_flexibly` are equal up to rounding to attention row by row; `attend_along` sums every row's
-keys in the order of their positions, whatever tree the row stands in.
+`attend_where` is equal up to rounding to attention row by row; `attend_along` sums every row's keys in the order of
+their positions, whatever tree the row stands in.
 
 Heads that share keys become rows of one head.  Keys broadcast over heads would be read once for each, and are what
 kernels have gone wrong with (https://github.com/pytorch/pytorch/issues/191937).
@@ -9,15 +9,13 @@ kernels have gone wrong with (https://github.com/pytorch/pytorch/issues/191937).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.attention.flex_attention import flex_attention
 
 from rest_lsp.drafting.tree import ROOT
 
@@ -32,20 +30,8 @@ def attend_where(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, sc
     if keys.device.type == "mps":
         # Metal's kernels have misread tensors with gaps (https://github.com/pytorch/pytorch/issues/181133).
         keys, values = keys.contiguous(), values.contiguous()
-    out = F.scaled_dot_product_attention(_stacked(queries), keys[None], values[None], attn_mask=bias, scale=scale)
-    return _unstacked(out, queries)
-
-
-def attend_flexibly(
-    queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: float, flex: Callable[..., Any] = flex_attention
-) -> Tensor:
-    """The same by FlexAttention, which fuses the bias into the kernel once `flex` is compiled."""
-
-    def biased(score: Tensor, _batch: Tensor, _head: Tensor, row: Tensor, slot: Tensor) -> Tensor:
-        return score + bias[row, slot]
-
-    out: Tensor = flex(_stacked(queries), keys[None], values[None], score_mod=biased, scale=scale)
-    return _unstacked(out, queries)
+    out = F.scaled_dot_product_attention(stacked(queries), keys[None], values[None], attn_mask=bias, scale=scale)
+    return unstacked(out, queries)
 
 
 def attend_along(queries: Tensor, keys: Tensor, values: Tensor, paths: Tensor, bias: Tensor, scale: float) -> Tensor:
@@ -78,12 +64,12 @@ def causal_mask(n: int, past: int) -> Tensor:
     return torch.ones(n, past + n, dtype=torch.bool).tril(past)
 
 
-def _stacked(queries: Tensor) -> Tensor:
+def stacked(queries: Tensor) -> Tensor:
     """[n, n_kv_heads, group, head_dim] -> [1, n_kv_heads, group * n, head_dim]."""
     n, n_kv_heads, group, head_dim = queries.shape
     return queries.permute(1, 2, 0, 3).reshape(1, n_kv_heads, group * n, head_dim)
 
 
-def _unstacked(out: Tensor, queries: Tensor) -> Tensor:
+def unstacked(out: Tensor, queries: Tensor) -> Tensor:
     n, n_kv_heads, group, head_dim = queries.shape
     return out.view(n_kv_heads, group, n, head_dim).permute(2, 0, 1, 3)
