@@ -21,6 +21,10 @@ class Budget(Protocol):
         """Nodes less likely than this are not worth finding."""
         ...
 
+    def price(self, past: int) -> float:
+        """What one of several further tokens costs on average, as a share of a pass over one."""
+        ...
+
     def cut(self, tree: DraftTree, past: int) -> DraftTree:
         """The part of `tree` to verify behind `past` tokens; may be empty."""
         ...
@@ -40,6 +44,9 @@ class FixedBudget:
         return self.nodes
 
     def min_probability(self, past: int) -> float:
+        return 0.0
+
+    def price(self, past: int) -> float:
         return 0.0
 
     def cut(self, tree: DraftTree, past: int) -> DraftTree:

@@ -129,13 +129,16 @@ def candidates(
 
 
 class _LazyEvidence(Sequence[Evidence]):
-    """Of the nodes of a tree; made when somebody asks, since only that of a few is ever looked at."""
+    """Of the nodes of a tree; made when somebody asks, and for all nodes at once when somebody goes through them."""
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+    def __iter__(self) -> Iterator[Evidence]:
+        return iter(_evidence(self._nodes))
 
     @overload
     def __getitem__(self, at: int) -> Evidence: ...

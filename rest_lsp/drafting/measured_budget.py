@@ -34,6 +34,10 @@ class MeasuredBudget:
             self._least[bucket] = max(0.0, min((b - a for a, b in pairwise(costs)), default=0.0) / costs[0])
         return self._least[bucket]
 
+    def price(self, past: int) -> float:
+        base, several = self._cost.base(past), min(_SEVERAL, self._max_nodes)
+        return (base[1 + several] / base[1] - 1.0) / several if several else 0.0
+
     def cut(self, tree: DraftTree, past: int) -> DraftTree:
         base, factors = self._cost.base(past), self._cost.factors
         best, best_rate, expected = 0, MARGIN / base[1], 1.0
@@ -50,6 +54,9 @@ class MeasuredBudget:
         if self._observed % _REFRESHED_EVERY == 0:
             self._least.clear()
 
+
+_SEVERAL = 8
+"""Nodes among which there is room for guesses that are seldom right."""
 
 _BUCKET = 32
 _REFRESHED_EVERY = 32

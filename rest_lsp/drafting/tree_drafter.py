@@ -106,12 +106,12 @@ class TreeDrafter:
 
     def _calibrate(self, calibration: Calibration, tokens: Sequence[int]) -> None:
         tree, node = self._grown, ROOT
-        above = 1.0
+        evidence, above = list(tree.evidence), 1.0
         for depth, token in enumerate(tokens):
             children = tree.children[node + 1]
             for guess, child in children.items():
                 promised = tree.path_probability[child] / above
-                calibration.observe(calibration.cell(tree.evidence[child], depth), promised, guess == token)
+                calibration.observe(calibration.cell(evidence[child], depth), promised, guess == token)
             if token not in children:
                 return
             node = children[token]
@@ -119,7 +119,7 @@ class TreeDrafter:
 
     def _remember(self, successors: SuccessorTable, verdict: Verdict) -> None:
         before = [self._last, *verdict.tokens]
-        looks = self._budget.min_probability(self._past) < WORTH_LOOKING
+        looks = self._budget.price(self._past) < WORTH_LOOKING
         likeliest = verdict.likeliest(WIDTH) if looks else [(token,) for token in verdict.tokens]
         for token, following in zip(before, likeliest, strict=False):
             successors.remember(token, following)

@@ -17,9 +17,10 @@ from rest_lsp.drafting.expansion import Limits, expand, gather
 from rest_lsp.drafting.growth import Opinion
 from rest_lsp.drafting.measured_budget import MARGIN, MeasuredBudget
 from rest_lsp.drafting.source import Occurrence, Origin, Proposal
+from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.drafting.traits import BEFORE, REPOSITORY
 from rest_lsp.drafting.tree import DraftTree
-from rest_lsp.drafting.tree_drafter import TreeDrafter
+from rest_lsp.drafting.tree_drafter import Experience, TreeDrafter
 from rest_lsp.healing import Healing
 from rest_lsp.tokenizer import SortedVocabulary
 
@@ -203,6 +204,23 @@ def test_no_other_size_promises_more(chances: list[float], past: int) -> None:
     rates = [(1 + math.fsum(tree.path_probability[:n])) / curve[1 + n] for n in range(len(tree) + 1)]
     best = max(rates)
     assert rates[chosen] == pytest.approx(best) or (chosen == 0 and best <= rates[0] * MARGIN * (1 + 1e-9))
+
+
+def test_logits_are_looked_at_for_successors_only_where_several_further_tokens_are_cheap() -> None:
+    """A first guess that costs nothing is no reason: other sources fill it."""
+    looked: list[int] = []
+
+    def watched(n: int) -> list[list[int]]:
+        looked.append(n)
+        return [[1]]
+
+    for nine_ms in (10.5, 20.0):
+        cost = StepCost({0: [(1, 10.0), (2, 10.0), (9, nine_ms)]})
+        drafter = TreeDrafter([], MeasuredBudget(cost, max_nodes=8), experience=Experience(successors=SuccessorTable()))
+        tree = drafter.draft([1], 0, None)
+        drafter.observe(tree, verdict()._replace(likeliest=watched))
+        assert bool(looked) == (nine_ms < 11)
+        looked.clear()
 
 
 def test_costs_are_straight_between_measurements_and_never_fall() -> None:
