@@ -19,11 +19,20 @@ from rest_lsp.config import CompletionOptions, Settings
 from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
 from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.drafting.recent import RecentCompletions
-from rest_lsp.engine.choice import choose_device, choose_dtype, choose_form, choose_threads
-from rest_lsp.engine.engine import MAX_TREE, Engine
+from rest_lsp.engine.choice import (
+    Choice,
+    choose_device,
+    choose_dtype,
+    choose_form,
+    choose_threads,
+    fitted_dtype,
+    free_gpu_bytes,
+)
+from rest_lsp.engine.engine import MAX_TREE, Engine, gpu_bytes
 from rest_lsp.engine.sampling import Sampling
 from rest_lsp.engine.step_timing import machine_key, measure_step_cost
 from rest_lsp.errors import ConfigError
+from rest_lsp.models.packed import PackedModel
 from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.stats import StatsLog
 from rest_lsp.tokenizer import Tokenizer
@@ -63,7 +72,7 @@ def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
     threads = choose_threads(settings.device.threads)
     chosen = choose_model(settings, device.value, kept_pass_ms(settings, device.value, dtype.value))
     name = chosen.value
-    packed = model_store(settings, progress).open(name, choose_form(dtype.value))
+    packed, dtype = _opened(settings, progress, name, device, dtype)
     progress(ProgressEvent("load", 0, 1, "models"))
     tokenizer = Tokenizer.from_file(packed.tokenizer_path)
     engine = Engine.load(
@@ -78,6 +87,20 @@ def load_model(settings: Settings, progress: Progress = silent) -> LoadedModel:
     progress(ProgressEvent("load", 1, 1, "models"))
     reasons = {"model": chosen.reason, "device": device.reason, "dtype": dtype.reason, "threads": threads.reason}
     return LoadedModel(engine, tokenizer, packed.tokenizer_path, reasons)
+
+
+def _opened(
+    settings: Settings, progress: Progress, name: str, device: Choice, dtype: Choice
+) -> tuple[PackedModel, Choice]:
+    """The model in the form of `dtype`, or of what fits the card instead, unless the options insist."""
+    store = model_store(settings, progress)
+    packed = store.open(name, choose_form(dtype.value))
+    if device.value == "cuda":
+        needed = gpu_bytes(packed, wanted_capacity(settings))
+        fitting = fitted_dtype(dtype, settings.device.dtype, needed, free_gpu_bytes())
+        if fitting is not dtype:
+            return store.open(name, choose_form(fitting.value)), fitting
+    return packed, dtype
 
 
 def wanted_capacity(settings: Settings) -> int:

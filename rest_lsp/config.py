@@ -69,7 +69,9 @@ class DeviceOptions(Section):
         default="auto", description="`auto` takes a GPU when torch finds one."
     )
     dtype: Literal["auto", "int8", "fp32", "bf16", "fp16"] = Field(
-        default="auto", description="Form of the weights. `auto` takes int8 on a CPU and bf16 or fp16 on a GPU."
+        default="auto",
+        description="Form of the weights. `auto` takes int8 on a CPU, and bf16 or fp16 on a GPU, or int8 where only "
+        "that fits an NVIDIA GPU.",
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads for the model; 0 takes the physical cores.")
     fixed_width: bool = Field(

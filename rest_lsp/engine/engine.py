@@ -13,7 +13,7 @@ import torch
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter
-from rest_lsp.engine.choice import DTYPES, Choice, Dtype, free_gpu_bytes, require_gpu_room
+from rest_lsp.engine.choice import Choice, activation_type, free_gpu_bytes, require_gpu_room
 from rest_lsp.engine.cuda_graphs import GraphCapture
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.huge_pages import use_huge_pages
@@ -33,7 +33,7 @@ MAX_TREE = 64
 """Nodes of the largest draft tree, REST's own choice (arXiv 2311.08252 §4.1)."""
 
 _GPU_WORKSPACE_BYTES = 512 << 20
-"""What caches, buffers of the graphs and the libraries' workspaces take on a GPU beside the weights."""
+"""What more caches, buffers of the graphs and the libraries' workspaces take on a GPU."""
 
 GREEDY = Sampling()
 
@@ -188,17 +188,23 @@ def _pick(sampling: Sampling, logits: torch.Tensor, position: int, healing: Heal
     return pick(logits, position, sampling, healing)
 
 
+def gpu_bytes(packed: PackedModel, capacity: int) -> int:
+    """Memory that a model and `capacity` tokens in at least two KV caches take on a GPU: one at work, one kept."""
+    c = packed.config
+    kv_bytes = 2 * 2 * c.n_layers * c.n_kv_heads * c.head_dim * capacity * 2
+    return sum(tensor.array.nbytes for tensor in packed.tensors.values()) + kv_bytes + _GPU_WORKSPACE_BYTES
+
+
 def _load(
     packed: PackedModel, device: Choice, dtype: Choice, threads: int, capacity: int, *, fixed_width: bool
 ) -> Model:
-    if dtype.value == "int8":
-        return Int8Model(packed, capacity=capacity, threads=threads)
     where = torch.device(device.value)
-    number_format: Dtype = dtype.value  # type: ignore[assignment]
-    if where.type == "cuda":
-        n_bytes = sum(tensor.array.nbytes for tensor in packed.tensors.values())
-        require_gpu_room(n_bytes + _GPU_WORKSPACE_BYTES, free_gpu_bytes())
-    decoder = build_decoder(packed, device=where, dtype=DTYPES[number_format], n_positions=capacity)
+    if where.type == "cpu" and dtype.value == "int8":
+        return Int8Model(packed, capacity=capacity, threads=threads)
+    if where.type != "cpu":
+        require_gpu_room(gpu_bytes(packed, capacity), free_gpu_bytes())
+    activations = activation_type(dtype.value, device.value)
+    decoder = build_decoder(packed, device=where, dtype=activations, n_positions=capacity)
     if where.type == "cpu":
         return PathwiseModel(decoder, capacity=capacity, device=where)
     capture = GraphCapture() if where.type == "cuda" else None

@@ -1,4 +1,4 @@
-"""From a packed model with floating-point weights to a decoder: the right linear class, copying little."""
+"""From a packed model to a decoder in torch: the right linear class, copying little."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rest_lsp.engine.decoder import Decoder, DecoderLayer
+from rest_lsp.engine.int8_linear import Int8Linear, choose_product, dequantised
 from rest_lsp.engine.linear import DenseLinear, Linear, RowLinear
 from rest_lsp.engine.rope import RotaryTable
 from rest_lsp.models.packed import PackedModel
@@ -34,6 +35,7 @@ def build_decoder(packed: PackedModel, *, device: torch.device, dtype: torch.dty
 class _Reader:
     def __init__(self, packed: PackedModel, device: torch.device, dtype: torch.dtype) -> None:
         self._packed, self._device, self._dtype = packed, device, dtype
+        self._product = choose_product(device, dtype) if packed.form == "int8" else dequantised
 
     def has(self, name: str) -> bool:
         return name in self._packed.tensors
@@ -56,6 +58,8 @@ class _Reader:
 
     def linear(self, name: str) -> Linear:
         bias = self.optional(f"{name}.bias")
+        if self.has(f"{name}.weight.scale"):
+            return Int8Linear(self.tensor(f"{name}.weight"), self.tensor(f"{name}.weight.scale"), bias, self._product)
         return self.dense(self.tensor(f"{name}.weight"), bias)
 
     def layer(self, index: int) -> DecoderLayer:

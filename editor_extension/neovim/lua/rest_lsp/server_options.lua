@@ -16,7 +16,7 @@
 
 ---@class rest_lsp.DeviceSettings
 ---@field name? 'auto'|'cpu'|'cuda'|'mps' `auto` takes a GPU when torch finds one.
----@field dtype? 'auto'|'int8'|'fp32'|'bf16'|'fp16' Form of the weights. `auto` takes int8 on a CPU and bf16 or fp16 on a GPU.
+---@field dtype? 'auto'|'int8'|'fp32'|'bf16'|'fp16' Form of the weights. `auto` takes int8 on a CPU, and bf16 or fp16 on a GPU, or int8 where only that fits an NVIDIA GPU.
 ---@field threads? integer CPU threads for the model; 0 takes the physical cores.
 ---@field fixed_width? boolean On a GPU, run every pass in one width and one order of sums, so that drafted passes round as plain ones do; slower. A CPU is exact without.
 
