@@ -122,7 +122,7 @@ def check_completion(loaded: Loaded, root: Path | None) -> Check:
 
 
 def _code_of(device: str, dtype: str) -> str:
-    if dtype == "int8":
+    if dtype == "int8" and device == "cpu":
         from rest_lsp.engine.kernels.check import compiled_for, thread_pool
 
         return f"int8 by the one kernel there is, compiled for {compiled_for()}, in threads by {thread_pool()}"

@@ -16,7 +16,7 @@ _MOST_ROWS, _OUT, _IN = 64, 32, 128
 
 
 def product(x: Tensor, weight: Tensor, scales: Tensor) -> Tensor:
-    """`x` [n, n_in] times int8 `weight` [n_out, n_in], times float32 `scales` [n_out]: [n, n_out] in the type of `x`."""
+    """`x` [n, n_in] times int8 `weight` [n_out, n_in], times float32 `scales` [n_out]: [n, n_out] in the type of x."""
     (n, n_in), n_out = x.shape, len(weight)
     out = torch.empty(n, n_out, dtype=x.dtype, device=x.device)
     rows = min(_MOST_ROWS, max(16, triton.next_power_of_2(n)))
