@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rest_lsp.bench import store_cli, suggestions_cli
-from rest_lsp.cli_options import Overrides, takes_options
+from rest_lsp.cli_options import Overrides, settings_for, takes_options
 
 app = typer.Typer(no_args_is_help=True, help="Measure on this machine what drafts save, and that they change nothing.")
 
@@ -83,6 +83,26 @@ def decode(
     )  # fmt: skip
     if not run_decode(options):
         raise typer.Exit(1)
+
+
+@app.command()
+@takes_options("model", "device")
+def attention(
+    *,
+    json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
+    overrides: Overrides,
+) -> None:
+    """Time the forms of tree attention at the sizes of the model: a mask, FlexAttention, and keys gathered by row.
+
+    The engine takes the mask on GPUs, and keys gathered by row with device.fixed_width.
+
+        rest-lsp bench attention --json attention.json
+    """
+    from rich.console import Console
+
+    from rest_lsp.bench.attention import run_attention
+
+    run_attention(Console(), settings_for(None, overrides), json)
 
 
 @app.command()
