@@ -13,8 +13,8 @@ WIDTH = 4
 """Successors kept of a token: those after the fourth are written in one case of a hundred."""
 
 WORTH_LOOKING = 0.03
-"""Where a further token costs more of a pass than this, there is no room for second successors and later ones: a look at
-the logits takes longer than they save.  The first one, which the model has just picked, needs none."""
+"""Where a further token costs more of a pass than this, there is no room for second successors and later ones: a look
+at the logits takes longer than they save.  The first one, which the model has just picked, needs none."""
 
 
 class SuccessorTable:
