@@ -144,12 +144,14 @@ def arranged(folder: Path, documents: Sequence[NewDocument], shares: Sequence[in
 
 
 MERGE = """
-import os, sys
+import sys
 from pathlib import Path
 from rest_lsp.datastore.generation import LiveSegment
 from rest_lsp.datastore.merge import merge_segments
 from rest_lsp.datastore.segment import Segment
-os.nice(10)
+from rest_lsp.datastore.worker import NICENESS
+from rest_lsp.priority import give_way
+give_way(NICENESS)
 sources = [LiveSegment(Segment.open(Path(name), bytes(16))) for name in sys.argv[1:]]
 print(flush=True)
 while True:
@@ -159,7 +161,7 @@ while True:
 
 @contextmanager
 def merging(snapshot: Snapshot, folder: Path) -> Iterator[None]:
-    """A niced process that merges the largest segments over and over, as the worker would once."""
+    """A process that merges the largest segments over and over, and gives way, as the worker would once."""
     largest = sorted(snapshot.generation.segments, key=lambda live: -live.segment.n_tokens)[:3]
     paths = [str(folder / live.segment.name) for live in largest]
     with subprocess.Popen([sys.executable, "-c", MERGE, *paths], stdout=subprocess.PIPE) as process:
