@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
-from rest_lsp.completion.context import Documents
+from rest_lsp.completion.context_text import Documents
 from rest_lsp.completion.prompt import Prompt
 from rest_lsp.completion.provenance import LineOf
 from rest_lsp.completion.request import CompletionRequest
@@ -18,7 +18,7 @@ from rest_lsp.datastore.shared import SharedStore
 from rest_lsp.drafting import expansion
 from rest_lsp.drafting.affinity import Affinity
 from rest_lsp.drafting.cost_model import Budget
-from rest_lsp.drafting.datastore_source import DatastoreSource, Searchable, TraitsOf
+from rest_lsp.drafting.datastore_source import DatastoreSource, TraitsOf
 from rest_lsp.drafting.deleted import DeletedText, typed_of
 from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.drafting.document_source import LIVE, DocumentSource
@@ -44,7 +44,7 @@ def _traits_of_tier(name: str) -> TraitsOf:
     return lambda _: traits
 
 
-class Store(Searchable, Documents, Protocol):
+class Store(Documents, Protocol):
     """The part of the datastore that drafting and prompts need."""
 
     @property

@@ -8,19 +8,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
 from rest_lsp.completion.context_definitions import Definitions
 from rest_lsp.completion.context_similar import SimilarPlaces
-from rest_lsp.completion.context_text import Chunk, similarity
+from rest_lsp.completion.context_text import Chunk, Documents, similarity
 from rest_lsp.completion.fim import OtherFile
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import Snapshot
 from rest_lsp.config import ContextKinds
-from rest_lsp.datastore.occurrence import Occurrence
 from rest_lsp.drafting.imports import ImportedName, imported_names
 from rest_lsp.tokenizer import Tokenizer
 
@@ -33,18 +29,6 @@ KNOWN_ALREADY = 0.9
 chunks: here all are of other files, and where one is nearly a copy it says how the line at the cursor goes on."""
 KEPT_DOCUMENTS = 64
 NEAR_LINES = 40
-
-
-class Documents(Protocol):
-    """The part of a datastore that choosing needs."""
-
-    def documents_named(self, name: str) -> list[str]: ...
-    def document_ids(self, path: str) -> npt.NDArray[np.uint32] | None: ...
-    def occurrences(
-        self, context: Sequence[int], *, depth: int, max_length: int = ..., limit: int = ..., exclude: str | None = ...
-    ) -> list[Occurrence]: ...
-    @property
-    def open_paths(self) -> frozenset[str]: ...
 
 
 class _Chosen(NamedTuple):
@@ -108,9 +92,10 @@ class ExtraContext:
         similar: list[Chunk] = []
         if self._limits.kinds != "definitions":
             for chunk in self._similar.chunks(path, snapshot):
-                if self._cost(chunk) <= room and _is_new(chunk, near, (*chosen, *similar)):
+                cost = self._cost(chunk)
+                if cost <= room and _is_new(chunk, near, (*chosen, *similar)):
                     similar.append(chunk)
-                    room -= self._cost(chunk)
+                    room -= cost
         return (*chosen, *reversed(similar))
 
     def _cost(self, chunk: Chunk) -> int:

@@ -6,12 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from rest_lsp.completion.context_text import Chunk
+from rest_lsp.completion.context_text import Chunk, Documents
 from rest_lsp.drafting.imports import ImportedName, imported_names
 from rest_lsp.syntax.outline import Definition, outline
 from rest_lsp.tokenizer import Tokenizer
@@ -25,13 +22,6 @@ _MEMBER = re.compile(r"(\w[\w.]*)\.(\w+)")
 _ROOTS = frozenset({"src", "lib", "python"})
 """Folders in which packages lie; besides, they may lie in any folder above the document."""
 _EXTENSIONS = (".py", ".pyi")
-
-
-class Documents(Protocol):
-    """The part of a datastore that finding files needs."""
-
-    def documents_named(self, name: str) -> list[str]: ...
-    def document_ids(self, path: str) -> npt.NDArray[np.uint32] | None: ...
 
 
 class _Found(NamedTuple):

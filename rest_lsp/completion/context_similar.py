@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from math import sqrt
-from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from rest_lsp.completion.context_text import Chunk
+from rest_lsp.completion.context_text import Chunk, Documents
 from rest_lsp.completion.snapshot import Snapshot
-from rest_lsp.datastore.occurrence import Occurrence
 from rest_lsp.tokenizer import Tokenizer
 
 LINES_ABOVE, LINES_BELOW = 16, 6
@@ -34,17 +29,6 @@ FAVOUR = 1.5
 """How much more an open file counts than another."""
 
 Window = tuple[str, int]
-
-
-class Documents(Protocol):
-    """The part of a datastore that looking for places needs."""
-
-    def document_ids(self, path: str) -> npt.NDArray[np.uint32] | None: ...
-    def occurrences(
-        self, context: Sequence[int], *, depth: int, max_length: int = ..., limit: int = ..., exclude: str | None = ...
-    ) -> list[Occurrence]: ...
-    @property
-    def open_paths(self) -> frozenset[str]: ...
 
 
 class SimilarPlaces:

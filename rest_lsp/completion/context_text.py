@@ -1,9 +1,23 @@
-"""A part of another file, and how alike two pieces of text are."""
+"""Where parts of other files come from, one such part, and how alike two pieces of text are."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rest_lsp.drafting.datastore_source import Searchable
+
+
+class Documents(Searchable, Protocol):
+    """The part of a datastore that choosing parts of other files needs."""
+
+    def documents_named(self, name: str) -> list[str]: ...
+    def document_ids(self, path: str) -> npt.NDArray[np.uint32] | None: ...
+    @property
+    def open_paths(self) -> frozenset[str]: ...
 
 
 class Chunk(NamedTuple):

@@ -18,8 +18,8 @@ from rest_lsp.datastore.segment import Bytes, Ints, NewDocument, Segment
 PASSES = (0.5, 0.25, 0.75, 0.125)
 """Where in each stride a pass of even sampling looks; later ones run only when the earlier met dead documents."""
 
-
 NOBODY: Bytes = np.zeros(0, np.uint8)
+"""Of no document is it said that it must not appear."""
 
 
 class View(NamedTuple):
