@@ -52,6 +52,9 @@ def decode(
     nodes: Annotated[
         int | None, typer.Option(min=1, max=64, help="Draft this many tokens per pass. Default: measured costs decide.")
     ] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=2.0, help="Sample at this temperature; 0 takes the most likely token.")
+    ] = 0.0,
     ablate: Annotated[
         bool, typer.Option("--ablate", help="Switch each source and idea off alone, at 64 and at the chosen nodes.")
     ] = False,
@@ -73,13 +76,16 @@ def decode(
 
         rest-lsp bench decode --projects all --per-kind 12
 
+        rest-lsp bench decode --temperature 0.8
+
         rest-lsp bench decode --ablate --kinds block,body
     """
     from rest_lsp.bench.session import Options, run_decode
 
     options = Options(
         workspace=workspace, cases=cases, projects=projects, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit,
-        repeat=repeat, nodes=nodes, ablate=ablate, warm=warm, json=json, plot=plot, overrides=overrides,
+        repeat=repeat, nodes=nodes, temperature=temperature, ablate=ablate, warm=warm, json=json, plot=plot,
+        overrides=overrides,
     )  # fmt: skip
     if not run_decode(options):
         raise typer.Exit(1)

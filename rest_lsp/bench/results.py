@@ -138,6 +138,7 @@ class Setting:
 
     nodes  the fixed budget, None when the cost model chooses
     warm   what requests teach was kept for the next ones
+    temperature  0 where the most likely token was always taken
     """
 
     workload: str
@@ -152,11 +153,13 @@ class Setting:
     seed: int | None
     cost_curve: Sequence[CostPoint] = ()
     warm: bool = False
+    temperature: float = 0.0
 
     @property
     def budget(self) -> str:
         nodes = "nodes by the cost model" if self.nodes is None else f"{self.nodes} nodes"
-        return f"{nodes}, history kept" if self.warm else nodes
+        sampled = [f"sampled at temperature {self.temperature:g}"] if self.temperature else []
+        return ", ".join([nodes, *sampled, *(["history kept"] if self.warm else [])])
 
     def to_json(self) -> dict[str, Any]:
         points = [point._asdict() for point in self.cost_curve]

@@ -41,6 +41,7 @@ class Options:
     limit: int | None = None
     repeat: int = 1
     nodes: int | None = None
+    temperature: float = 0.0
     ablate: bool = False
     warm: bool = False
     json: Path | None = None
@@ -56,7 +57,9 @@ def run_decode(options: Options) -> bool:
         raise CaseError(
             "A hole that is repeated would be drafted from its own answer.", "Leave out --repeat or --warm."
         )
-    settings = bench_settings(options.workspace, options.overrides, nodes=options.nodes)
+    settings = bench_settings(
+        options.workspace, options.overrides, nodes=options.nodes, temperature=options.temperature
+    )
     selections = selections_of(options, settings)
     if options.ablate:
         return run_ablation(selections, settings, options)
@@ -135,6 +138,7 @@ def describe(setup: Setup, selections: Sequence[Selection], options: Options, fl
         machine=this_machine().to_json(),
         memory_floor_ms=floor.ms,
         nodes=options.nodes,
+        temperature=options.temperature,
         warm=options.warm,
         repeat=options.repeat,
         seed=selections[0].seed,

@@ -64,7 +64,9 @@ class Setup:
         return self.datastore.status()
 
 
-def bench_settings(workspace: Path | None, overrides: Mapping[str, object], *, nodes: int | None) -> Settings:
+def bench_settings(
+    workspace: Path | None, overrides: Mapping[str, object], *, nodes: int | None, temperature: float = 0.0
+) -> Settings:
     """The user's settings, less what would make outputs depend on the machine's speed, or cut them before they end.
 
     Prompts are of the document alone: what other files add is an arm of `bench quality`.
@@ -74,7 +76,7 @@ def bench_settings(workspace: Path | None, overrides: Mapping[str, object], *, n
         "completion.max_tokens_multi": MAX_TOKENS_MULTI,
         "completion.time_budget_automatic_ms": 0,
         "completion.time_budget_invoked_ms": 0,
-        "completion.temperature": 0.0,
+        "completion.temperature": temperature,
         "completion.context_tokens": 0,
         "datastore.enabled": True,
         "drafting.enabled": True,
