@@ -67,7 +67,7 @@ def query(
     tokenizer = Tokenizer.from_file(path)
     datastore = open_datastore(settings, root, path)
     try:
-        found = datastore.occurrences(tokenizer.encode(text), depth=depth, limit=LIMIT, time_limit_ms=1e4)
+        found = datastore.find(tokenizer.encode(text), depth=depth, limit=LIMIT, time_limit_ms=1e4).occurrences()
         longest = found[0].length if found else 0
         tree = grow(datastore, tokenizer, [one for one in found if one.length == longest])
     finally:

@@ -1,20 +1,69 @@
 """How kernels are compiled: by numba, at first use, kept on disk for later starts.
 
+What is kept goes with the sources of all kernels together: numba asks only whether the file of a kernel has changed,
+and not those of the kernels and constants that were compiled into it.
+
 Fast mathematics stays off unless a kernel asks for it by name: bit-exact verification needs every element's operations
 in one fixed order, whatever the vector width and whatever other rows are in the pass.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 
+from rest_lsp.config import user_cache_dir
 from rest_lsp.waiting import wait_politely
+
+WITH_KERNELS = ("datastore", "drafting", "engine")
+"""Packages that kernels are in, and what is compiled into them."""
+
+KEPT_DAYS = 30
+
+_config: Any = numba.config
 
 # The library that runs parallel loops reads this when it is loaded, at the first of them, wherever that is called from.
 wait_politely()
+
+
+def sources_digest(package: Path) -> str:
+    """Of all files that may be compiled into a kernel."""
+    digest = hashlib.sha256()
+    for file in sorted(file for name in WITH_KERNELS for file in (package / name).rglob("*.py")):
+        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def use_own_cache(root: Path, package: Path) -> Path:
+    """Have numba keep what it compiles in a folder of `root` for the sources as they are; forget long unused ones."""
+    folder = root / sources_digest(package)
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            _remove_unused(root)
+        os.utime(folder)
+    except OSError:
+        # A folder that cannot be written is no harm: numba compiles anew at each start.
+        pass
+    _config.CACHE_DIR = str(folder)
+    return folder
+
+
+def _remove_unused(root: Path) -> None:
+    for other in root.iterdir():
+        if other.stat().st_mtime < time.time() - 86_400 * KEPT_DAYS:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    use_own_cache(user_cache_dir() / "kernels", Path(__file__).parent)
 
 Function = TypeVar("Function", bound=Callable[..., object])
 

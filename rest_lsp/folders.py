@@ -5,7 +5,6 @@ Documents of the first folder are named relative to it, all others absolutely: a
 
 from __future__ import annotations
 
-import heapq
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -16,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.datastore.datastore import Datastore, IndexProgress, Occurrence, Origin
-from rest_lsp.datastore.occurrence import CountNewlines
+from rest_lsp.datastore.datastore import Datastore, IndexProgress, Origin
+from rest_lsp.datastore.occurrence import CountNewlines, Rows
 from rest_lsp.datastore.reports import ProgressCallback
+from rest_lsp.datastore.search import merged
 from rest_lsp.datastore.shared import SharedStore
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Folders:
         """The shared stores of the first folder: settings, and so stores, are those of the workspace."""
         return self._folders[0].datastore.tiers if self._folders else ()
 
-    def occurrences(
+    def find(
         self,
         context: Sequence[int],
         *,
@@ -130,15 +130,13 @@ class Folders:
         max_length: int = 16,
         limit: int = 64,
         exclude: str | None = None,
-    ) -> list[Occurrence]:
-        """See `Datastore.occurrences`; longest matches first, whichever folder they are in."""
+    ) -> Rows:
+        """See `Datastore.find`; longest matches first, whichever folder they are in."""
         found = [
-            self._occurrences(folder, name, context, depth=depth, max_length=max_length, limit=limit)
+            self._find(folder, name, context, depth=depth, max_length=max_length, limit=limit)
             for folder, name in self._named(exclude)
         ]
-        if len(found) == 1:
-            return found[0]
-        return list(heapq.merge(*found, key=lambda occurrence: -occurrence.length))[:limit]
+        return merged(found, limit)
 
     def documents_named(self, name: str) -> list[str]:
         """See `Datastore.documents_named`."""
@@ -179,13 +177,11 @@ class Folders:
         for folder in self._folders:
             folder.datastore.close()
 
-    def _occurrences(
-        self, folder: Folder, exclude: str | None, context: Sequence[int], **limits: int
-    ) -> list[Occurrence]:
-        found = folder.datastore.occurrences(context, exclude=exclude, **limits)
+    def _find(self, folder: Folder, exclude: str | None, context: Sequence[int], **limits: int) -> Rows:
+        found = folder.datastore.find(context, exclude=exclude, **limits)
         if not folder.prefix:
             return found
-        return [o._replace(origin=o.origin._replace(path=folder.name_of(o.origin.path))) for o in found]
+        return found._replace(paths=[folder.name_of(path) for path in found.paths])
 
     def _homes(self, path: str) -> Iterator[tuple[Folder, str]]:
         """The folders that a document belongs to; one without a file belongs to the first."""

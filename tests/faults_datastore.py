@@ -45,9 +45,9 @@ def asking(source: Datastore | Snapshot) -> Ask:
     """All occurrences, none sampled, however long it takes."""
 
     def ask(context: Sequence[int]) -> list[Occurrence]:
-        return source.occurrences(
+        return source.find(
             context, depth=DEPTH, max_length=MAX_LENGTH, min_length=1, limit=1 << 20, exclude=None, time_limit_ms=1e9
-        )
+        ).occurrences()
 
     return ask
 

@@ -17,7 +17,7 @@ from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import take_snapshot
 from rest_lsp.config import ContextKinds
 from rest_lsp.datastore.hot import HotBuffers
-from rest_lsp.datastore.occurrence import Occurrence
+from rest_lsp.datastore.occurrence import Rows
 from rest_lsp.datastore.snapshot import Snapshot
 from tests.fakes_completion import small_tokenizer
 
@@ -46,7 +46,7 @@ class Shelf:
     def document_ids(self, path: str) -> npt.NDArray[np.uint32] | None:
         return self._snapshot.living_ids(path)
 
-    def occurrences(
+    def find(
         self,
         context: Sequence[int],
         *,
@@ -54,8 +54,8 @@ class Shelf:
         max_length: int = 16,
         limit: int = 64,
         exclude: str | None = None,
-    ) -> list[Occurrence]:
-        return self._snapshot.occurrences(
+    ) -> Rows:
+        return self._snapshot.find(
             context,
             depth=depth,
             max_length=max_length,

@@ -72,11 +72,7 @@ def decode(
 
         rest-lsp bench decode --json report.json --plot report.png
 
-        rest-lsp bench decode --workspace . --kinds block,body --nodes 16
-
         rest-lsp bench decode --projects all --per-kind 12
-
-        rest-lsp bench decode --temperature 0.8
 
         rest-lsp bench decode --ablate --kinds block,body
     """

@@ -130,4 +130,4 @@ def _tree(nodes: Sequence[_Node]) -> DraftTree:
 
 
 def _places(source: DraftSource, context: Sequence[int], depth: int) -> list[Found]:
-    return [Found(source.name, place) for place in source.propose(context, depth).occurrences]
+    return [Found(source.name, place) for place in source.propose(context, depth).rows.occurrences()]

@@ -122,7 +122,7 @@ def open_ms(root: Path, directory: Path, tokenizer_path: Path) -> float:
     """Until the first answer."""
     started = time.perf_counter()
     with opened(root, directory, tokenizer_path) as store:
-        store.occurrences([1, 2, 3], depth=8)
+        store.find([1, 2, 3], depth=8).occurrences()
         return 1000 * (time.perf_counter() - started)
 
 
@@ -186,7 +186,7 @@ def save_times(store: Datastore, root: Path, tokenizer_path: Path, n_saves: int)
         ids = tokenizer.encode(name)[3:][-16:]
         started = time.perf_counter()
         path.write_text(f"def {name}(argument):\n    return argument\n" * 100)
-        wait_for(lambda ids=ids: store.occurrences(ids, depth=2, min_length=len(ids)))  # type: ignore[misc]
+        wait_for(lambda ids=ids: store.find(ids, depth=2, min_length=len(ids)).occurrences())  # type: ignore[misc]
         times.append(1000 * (time.perf_counter() - started - QUIET_S))
     return times
 

@@ -18,6 +18,7 @@ import numpy as np
 from rest_lsp.bench.store_rivals import infini_gram, rest_rule
 from rest_lsp.bench.store_text import Corpus
 from rest_lsp.datastore.generation import Generation, LiveSegment
+from rest_lsp.datastore.occurrence import Rows
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.snapshot import Snapshot
 from rest_lsp.drafting.cost_model import FixedBudget
@@ -58,10 +59,10 @@ class Searchable:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
 
-    def occurrences(
+    def find(
         self, context: Sequence[int], *, depth: int, max_length: int = 16, limit: int = 64, exclude: str | None = None
-    ) -> Any:
-        return self._snapshot.occurrences(
+    ) -> Rows:
+        return self._snapshot.find(
             context, depth=depth, max_length=max_length, min_length=1, limit=limit, exclude=exclude, time_limit_ms=0.8
         )
 

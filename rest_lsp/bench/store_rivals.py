@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rest_lsp.datastore.search import View, matches, read
+from rest_lsp.datastore.occurrence import N_TOKENS, TOKENS
+from rest_lsp.datastore.search_rows import find_ranges
+from rest_lsp.datastore.search_view import read_range
 from rest_lsp.datastore.segment import NewDocument
 from rest_lsp.datastore.snapshot import Snapshot
 from rest_lsp.datastore.suffix_array import suffix_array
@@ -23,20 +25,23 @@ def rest_rule(snapshot: Snapshot) -> Callable[[Sequence[int]], object]:
 
     REST searches anew for each length; here our own search finds the longest at once, which is quicker.
     """
-    views = [View(live.segment) for live in snapshot.generation.segments]
+    segments = [live.segment.arrays for live in snapshot.generation.segments]
 
     def ask(context: Sequence[int]) -> object:
         sought = np.array(context[: -LONGEST - 1 : -1], np.int32)
-        found = [match for view in views for level in matches(view, sought, SHORTEST, MOST) for match in level]
-        longest = max((match.length for match in found), default=0)
+        found = [
+            (segment, *found) for segment in segments for found in find_ranges(segment, sought, SHORTEST, 1).tolist()
+        ]
+        longest = max((length for _, length, _, _ in found), default=0)
         counts: Counter[tuple[int, ...]] = Counter()
         left = MOST
-        for match in found:
-            if match.length == longest:
-                rows = np.arange(match.low, min(match.high, match.low + left), dtype=np.int32)
+        for segment, length, low, high in found:
+            if length == longest:
+                rows = read_range(segment, low, min(high, low + left), DEPTH).tolist()
                 left -= len(rows)
-                for tokens, _ in read(match.view, rows, DEPTH):
-                    counts.update(tokens[:depth] for depth in range(1, len(tokens) + 1))
+                for row in rows:
+                    tokens = row[TOKENS : TOKENS + row[N_TOKENS]]
+                    counts.update(tuple(tokens[:depth]) for depth in range(1, len(tokens) + 1))
         return counts.most_common(CHOICES)
 
     return ask

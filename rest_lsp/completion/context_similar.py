@@ -54,7 +54,7 @@ class SimilarPlaces:
         """By window: the sum, over positions around the cursor, of the best that agrees with each."""
         gains: defaultdict[Window, dict[int, float]] = defaultdict(dict)
         for position, (context, weight) in enumerate(self._contexts(snapshot)):
-            found = self._documents.occurrences(context, depth=1, max_length=LONGEST, limit=PLACES, exclude=path)
+            found = self._documents.find(context, depth=1, max_length=LONGEST, limit=PLACES, exclude=path).occurrences()
             found = [one for one in found if one.length >= SHORTEST]
             rarity = 1 / sqrt(sum(one.weight for one in found)) if found else 0.0
             for one in found:

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from rest_lsp.datastore.libraries import LibraryOptions, library_tiers
 from rest_lsp.datastore.listing import Listing
 from rest_lsp.datastore.manifest import Manifest, generation_age
 from rest_lsp.datastore.naming import tokenizer_fingerprint, workspace_directory
-from rest_lsp.datastore.occurrence import CountNewlines, Occurrence, Origin
+from rest_lsp.datastore.occurrence import CountNewlines, Occurrence, Origin, Rows
 from rest_lsp.datastore.protocol import Message, WorkerSetup, unpack_segments
 from rest_lsp.datastore.reports import DatastoreStatus, IndexProgress, ProgressCallback, RefreshReport
 from rest_lsp.datastore.rules import IndexRules
@@ -107,6 +108,7 @@ class Datastore:
         self._notice = notice
         self._notices: list[str] = []
         self._lock = threading.Lock()
+        self._key = lru_cache(self._key_of)
         self._buffers = HotBuffers()
         self._generation = open_newest(setup.directory, setup.fingerprint).generation
         self._damaged: frozenset[str] = frozenset()
@@ -173,7 +175,7 @@ class Datastore:
             self._buffers.drop(self._key(path))
             self._swap()
 
-    def occurrences(
+    def find(
         self,
         context: Sequence[int],
         *,
@@ -183,15 +185,15 @@ class Datastore:
         limit: int = 64,
         exclude: str | None = None,
         time_limit_ms: float = TIME_LIMIT_MS,
-    ) -> list[Occurrence]:
+    ) -> Rows:
         """Earlier places where the last tokens of `context` stand, with up to `depth` tokens of what follows there.
 
         Longest matches first, each place once, under its longest match (min_length … max_length tokens); at most
         `limit` places.  When a length has more, they are sampled evenly and `weight` says how many one stands for.
         Never across documents, never in a deleted or superseded one, nor in that of the path `exclude`.  Places at the
-        end of a document, where nothing follows, are left out.  After `time_limit_ms` the answer is what was found.
+        end of a document, where nothing follows, are left out.  After `time_limit_ms` older segments are left out.
         """
-        return self._snapshot.occurrences(
+        return self._snapshot.find(
             context,
             depth=depth,
             max_length=max_length,
@@ -332,7 +334,7 @@ class Datastore:
         """With the lock held: queries that start after this see the change as a whole."""
         self._snapshot = Snapshot(self._generation, self._buffers.views, self._buffers.paths)
 
-    def _key(self, path: str) -> str:
+    def _key_of(self, path: str) -> str:
         """Paths as the datastore has them: relative to the workspace with slashes; absolute when outside."""
         if not Path(path).is_absolute():
             return path.replace(os.sep, "/")

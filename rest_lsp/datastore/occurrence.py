@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 CountNewlines = Callable[[npt.NDArray[np.integer]], int]
 """How many line ends the text of some token ids has."""
+
+LENGTH, N_TOKENS, TRAITS, VIEW, DOCUMENT, OFFSET, TOKENS = range(7)
+"""Columns of `Rows.ints`."""
 
 
 class Origin(NamedTuple):
@@ -36,3 +39,35 @@ class Occurrence(NamedTuple):
     tokens: tuple[int, ...]
     weight: float
     origin: Origin
+
+
+class Rows(NamedTuple):
+    """Occurrences as compiled code takes them: nothing is made for those that nobody looks at.
+
+    ints      int32 [n, TOKENS + depth]: LENGTH, N_TOKENS that follow, TRAITS (0 until somebody knows them), VIEW and
+              DOCUMENT (numbers that mean something to whoever made the row), OFFSET, and from TOKENS on what follows
+    weights   float64 [n]
+    paths     [n], of the documents
+    versions  [n], their generations
+    """
+
+    ints: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float64]
+    paths: Sequence[str]
+    versions: Sequence[int]
+
+    def origin(self, row: int) -> Origin:
+        return Origin(self.paths[row], int(self.ints[row, OFFSET]), self.versions[row])
+
+    def occurrences(self) -> list[Occurrence]:
+        """All of them as objects, for whoever looks at each."""
+        rows = zip(self.ints.tolist(), self.weights.tolist(), self.paths, self.versions, strict=True)
+        return [
+            Occurrence(
+                ints[LENGTH], tuple(ints[TOKENS : TOKENS + ints[N_TOKENS]]), weight, Origin(path, ints[OFFSET], version)
+            )
+            for ints, weight, path, version in rows
+        ]
+
+
+NO_ROWS = Rows(np.empty((0, TOKENS), np.int32), np.empty(0, np.float64), (), ())

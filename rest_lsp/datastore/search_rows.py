@@ -1,4 +1,4 @@
-"""The inner loops of a search in one segment, compiled: ranges of suffix array rows, and what stands at a row.
+"""The inner loops of a search in one segment, compiled: ranges of suffix array rows, and what stands at a position.
 
 Nothing in a segment is trusted, since one is searched before its checksums have been verified: whatever its bytes say,
 no index leaves the arrays and every loop ends.
@@ -9,10 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rest_lsp.compiling import kernel
-from rest_lsp.datastore.segment import Arrays, Bytes, Ints, Unsigned
-
-DOCUMENT, OFFSET, N_TOKENS, TOKENS = 0, 1, 2, 3
-"""Columns of what `read_rows` returns."""
+from rest_lsp.datastore.segment import Arrays, Ints, Unsigned
 
 
 @kernel
@@ -53,33 +50,6 @@ def find_ranges(segment: Arrays, reversed_context: Ints, min_length: int, enough
 
 
 @kernel
-def read_rows(segment: Arrays, dead: Bytes, picked: Ints, depth: int) -> Ints:
-    """What follows the picked rows, up to `depth` tokens, except in dead documents and where nothing follows.
-
-    [n, 3 + depth]: document, how many of its tokens stand before the place, how many follow, and these.  In reading
-    order they stand in front of the position, last token first.
-    """
-    found = np.empty((len(picked), TOKENS + depth), np.int32)
-    n = 0
-    for row in picked:
-        position = segment.rows[row] if 0 <= row < len(segment.rows) else 0
-        document = _document_at(segment.starts, position)
-        if document < 0 or (len(dead) and dead[document]):
-            continue
-        start = np.int64(segment.starts[document])
-        n_tokens = min(depth, position - start)
-        if n_tokens <= 0 or position > len(segment.rows):
-            continue
-        for at in range(n_tokens):
-            dense = _token(segment, position - 1 - at)
-            found[n, TOKENS + at] = segment.vocabulary[dense - 1] if 0 < dense <= len(segment.vocabulary) else 0
-        found[n, DOCUMENT], found[n, N_TOKENS] = document, n_tokens
-        found[n, OFFSET] = start + segment.lengths[document] - position
-        n += 1
-    return found[:n]
-
-
-@kernel
 def _dense_pattern(dense_ids: Ints, reversed_context: Ints) -> Ints:
     """The context in the segment's own numbering, up to the first token that does not occur in it."""
     pattern = np.empty(len(reversed_context), np.int32)
@@ -114,7 +84,7 @@ def _sorted_in(segment: Arrays, pattern: Ints, first: int, last: int) -> tuple[i
         middle = (low + high) // 2
         position = segment.rows[middle]
         shared = _agreement(segment, position, pattern, min(below, above))
-        if shared < len(pattern) and _token(segment, position + shared) < pattern[shared]:
+        if shared < len(pattern) and token_at(segment, position + shared) < pattern[shared]:
             low, below = middle + 1, shared
         else:
             high, above = middle, shared
@@ -142,13 +112,13 @@ def _reach(segment: Arrays, pattern: Ints, row: int, step: int, room: int) -> in
 def _agreement(segment: Arrays, position: int, pattern: Ints, known: int) -> int:
     """With how many tokens of the pattern the suffix at a position begins; `known` many are not compared."""
     shared = known
-    while shared < len(pattern) and _token(segment, position + shared) == pattern[shared]:
+    while shared < len(pattern) and token_at(segment, position + shared) == pattern[shared]:
         shared += 1
     return shared
 
 
 @kernel
-def _token(segment: Arrays, position: int) -> int:
+def token_at(segment: Arrays, position: int) -> int:
     """The dense id at a position; outside, that of a separator."""
     at = segment.width * position
     if at < 0 or at + segment.width > len(segment.tokens):
@@ -160,7 +130,7 @@ def _token(segment: Arrays, position: int) -> int:
 
 
 @kernel
-def _document_at(starts: Unsigned, position: int) -> int:
+def document_at(starts: Unsigned, position: int) -> int:
     """The document that a position lies in; -1 when there is none."""
     low, high = 0, len(starts)
     while low < high:

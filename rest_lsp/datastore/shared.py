@@ -16,7 +16,7 @@ from rest_lsp.datastore.format import DamagedFile
 from rest_lsp.datastore.generation import Generation, LiveSegment
 from rest_lsp.datastore.listing import Listing
 from rest_lsp.datastore.merge import merge_segments
-from rest_lsp.datastore.occurrence import CountNewlines, Occurrence, Origin
+from rest_lsp.datastore.occurrence import CountNewlines, Origin, Rows
 from rest_lsp.datastore.rules import IndexRules
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.snapshot import Snapshot
@@ -38,15 +38,15 @@ class SharedStore:
         self.segment = segment
         self._snapshot = Snapshot(Generation(1, (LiveSegment(segment),)))
 
-    def occurrences(
+    def find(
         self, context: Sequence[int], *, depth: int, max_length: int = 16, limit: int = 64, exclude: str | None = None
-    ) -> list[Occurrence]:
-        """As `Datastore.occurrences`; paths begin with the name of the store."""
-        found = self._snapshot.occurrences(
+    ) -> Rows:
+        """As `Datastore.find`; paths begin with the name of the store."""
+        found = self._snapshot.find(
             context, depth=depth, max_length=max_length, min_length=1, limit=limit, exclude=None,
             time_limit_ms=TIME_LIMIT_MS,
         )  # fmt: skip
-        return [one._replace(origin=one.origin._replace(path=f"{self.name}:{one.origin.path}")) for one in found]
+        return found._replace(paths=[f"{self.name}:{path}" for path in found.paths])
 
     def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int | None:
         """The zero-based line of a place; None when it lies in another store."""

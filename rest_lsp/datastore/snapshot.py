@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rest_lsp.datastore.generation import NOTHING, Generation
-from rest_lsp.datastore.occurrence import Occurrence, Origin
-from rest_lsp.datastore.search import Query, View, occurrences
+from rest_lsp.datastore.occurrence import Origin, Rows
+from rest_lsp.datastore.search import Query, View, find
 
 
 class Snapshot:
@@ -29,7 +29,7 @@ class Snapshot:
         self._views = (*buffers, *_generation_views(generation, hidden))
         self._without: tuple[str, tuple[View, ...]] = ("", self._views)
 
-    def occurrences(
+    def find(
         self,
         context: Sequence[int],
         *,
@@ -39,8 +39,8 @@ class Snapshot:
         limit: int,
         exclude: str | None,
         time_limit_ms: float,
-    ) -> list[Occurrence]:
-        """See `Datastore.occurrences`."""
+    ) -> Rows:
+        """See `Datastore.find`."""
         views = self._views if exclude is None else self._views_without(exclude)
         query = Query(
             reversed_context=np.array(context[: -max_length - 1 : -1], np.int32),
@@ -49,7 +49,7 @@ class Snapshot:
             limit=limit,
             deadline=perf_counter() + time_limit_ms / 1000,
         )
-        return occurrences(views, query)
+        return find(views, query)
 
     def document_ids(self, origin: Origin) -> npt.NDArray[np.uint32] | None:
         """Token ids [n] of the document an origin lies in; None when it is no longer there."""

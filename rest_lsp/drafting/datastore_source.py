@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from rest_lsp.drafting.source import Occurrence, Proposal
+from rest_lsp.datastore.occurrence import TRAITS, Rows
+from rest_lsp.drafting.source import Proposal
 
 TraitsOf = Callable[[str], int]
 """The path of a document -> what is known of the places in it, as bits of `traits`."""
@@ -14,9 +15,9 @@ TraitsOf = Callable[[str], int]
 class Searchable(Protocol):
     """The part of a datastore that drafting needs."""
 
-    def occurrences(
+    def find(
         self, context: Sequence[int], *, depth: int, max_length: int = ..., limit: int = ..., exclude: str | None = ...
-    ) -> list[Occurrence]: ...
+    ) -> Rows: ...
 
 
 class DatastoreSource:
@@ -40,7 +41,8 @@ class DatastoreSource:
         self._max_length, self._limit = max_length, limit
 
     def propose(self, context: Sequence[int], depth: int) -> Proposal:
-        found = self._datastore.occurrences(
+        found = self._datastore.find(
             context, depth=depth, max_length=self._max_length, limit=self._limit, exclude=self._exclude
         )
-        return Proposal(self.name, found, [self._traits_of(occurrence.origin.path) for occurrence in found])
+        found.ints[:, TRAITS] = [self._traits_of(path) for path in found.paths]
+        return Proposal(self.name, found)

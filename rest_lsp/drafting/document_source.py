@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rest_lsp.datastore.occurrence import CountNewlines
-from rest_lsp.drafting.places import SEPARATOR, Place, find_places
-from rest_lsp.drafting.source import Occurrence, Origin, Proposal
+from rest_lsp.datastore.occurrence import OFFSET, TRAITS, CountNewlines, Origin, Rows
+from rest_lsp.drafting.places import SEPARATOR, find_places
+from rest_lsp.drafting.source import Proposal
 from rest_lsp.drafting.traits import AFTER, BEFORE, CLOSE
 
 LIVE = -1
@@ -50,11 +50,10 @@ class DocumentSource:
 
     def propose(self, context: Sequence[int], depth: int) -> Proposal:
         self._follow(context[self._n_known :], depth)
-        places = find_places(self._tokens, self._end, context, depth=depth, limit=self._limit)
-        occurrences = [
-            Occurrence(place.length, place.tokens, 1.0, Origin(self._path, place.position, LIVE)) for place in places
-        ]
-        return Proposal(self.name, occurrences, [self._traits(place) for place in places])
+        ints = find_places(self._tokens, self._end, context, depth=depth, limit=self._limit)
+        ints[:, TRAITS] = [self._traits(place) for place in ints[:, OFFSET].tolist()]
+        n = len(ints)
+        return Proposal(self.name, Rows(ints, np.ones(n), [self._path] * n, [LIVE] * n))
 
     def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int:
         """Zero-based line of a place that `propose` named."""
@@ -71,7 +70,7 @@ class DocumentSource:
         self._tokens[end : end + depth] = SEPARATOR
         self._end = end
 
-    def _traits(self, place: Place) -> int:
-        if place.position < self._start:
+    def _traits(self, place: int) -> int:
+        if place < self._start:
             return AFTER
-        return BEFORE | CLOSE if self._end - place.position <= CLOSE_TOKENS else BEFORE
+        return BEFORE | CLOSE if self._end - place <= CLOSE_TOKENS else BEFORE

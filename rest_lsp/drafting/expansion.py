@@ -7,16 +7,17 @@ Here occurrences become arrays, and arrays become a tree; `growth` does what lie
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain
-from operator import itemgetter
+from itertools import accumulate
 from typing import NamedTuple, overload
 
 import numpy as np
 
+from rest_lsp.drafting import places
 from rest_lsp.drafting.confidence import Evidence
-from rest_lsp.drafting.growth import LONGEST, Ints, Known, Nodes, Opinion, Places, Typed, branch, grow, new_nodes
-from rest_lsp.drafting.source import Origin, Proposal
+from rest_lsp.drafting.growth import Ints, Known, Nodes, Opinion, Places, Typed, branch, grow, new_nodes
+from rest_lsp.drafting.source import NO_ROWS, Origin, Proposal
 from rest_lsp.drafting.tree import EMPTY_TREE, DraftTree
 from rest_lsp.healing import Healing
 
@@ -36,41 +37,37 @@ class Limits(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All occurrences with something behind them, the longest match first; ties in the order of the proposals."""
+    """All occurrences, those of one proposal together; `ends` are the numbers of places up to the end of each."""
 
     places: Places
-    origins: Sequence[Origin]
-    sources: Sequence[str]
+    proposals: Sequence[Proposal]
+    ends: Sequence[int]
+
+    def proposal_of(self, place: int) -> Proposal:
+        return self.proposals[bisect_right(self.ends, place)]
+
+    def origin(self, place: int) -> Origin:
+        number = bisect_right(self.ends, place)
+        return self.proposals[number].rows.origin(place - (self.ends[number - 1] if number else 0))
 
 
-_NOTHING_FOUND = Found(
-    Places(
-        np.zeros(0, np.int32), np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float64),
-        np.zeros(0, np.int32),
-    ), (), (),
-)  # fmt: skip
-_Row = tuple[int, tuple[int, ...], float, int, Origin, str]
+_NOTHING_FOUND = Found(Places(NO_ROWS.ints, NO_ROWS.weights), (), ())
 
 
 def gather(proposals: Iterable[Proposal]) -> Found:
-    """What the sources propose, as arrays."""
-    rows: list[_Row] = []
-    for source, occurrences, traits in proposals:
-        for (length, tokens, weight, origin), trait in zip(occurrences, traits, strict=True):
-            if tokens:
-                rows.append((min(LONGEST, length), tokens, weight, trait, origin, source))
-    rows.sort(key=itemgetter(0), reverse=True)
-    if not rows:
+    """What the sources propose, in one array."""
+    chosen = [proposal for proposal in proposals if len(proposal.rows.ints)]
+    if not chosen:
         return _NOTHING_FOUND
-    followed = [row[1] for row in rows]
-    places = Places(
-        np.array(list(chain.from_iterable(followed)), np.int32),
-        np.array([0, *accumulate(map(len, followed))], np.int32),
-        np.array([row[0] for row in rows], np.int32),
-        np.array([row[2] for row in rows], np.float64),
-        np.array([row[3] for row in rows], np.int32),
-    )
-    return Found(places, [row[4] for row in rows], [row[5] for row in rows])
+    rows = [proposal.rows for proposal in chosen]
+    ends = list(accumulate(len(part.ints) for part in rows))
+    if len(chosen) == 1:
+        return Found(Places(rows[0].ints, rows[0].weights), chosen, ends)
+    ints = np.empty((ends[-1], max(part.ints.shape[1] for part in rows)), np.int32)
+    for part, end in zip(rows, ends, strict=True):
+        n, width = part.ints.shape
+        ints[end - n : end, :width] = part.ints
+    return Found(Places(ints, np.concatenate([part.weights for part in rows])), chosen, ends)
 
 
 def expand(
@@ -93,8 +90,8 @@ def expand(
         parents=chosen["parent"].tolist(),
         depths=chosen["depth"].tolist(),
         path_probability=chosen["chance"].tolist(),
-        places=[found.origins[place] if place >= 0 else None for place in best],
-        sources=[found.sources[place] if place >= 0 else SUCCESSORS for place in best],
+        places=_LazyOrigins(found, best),
+        sources=[found.proposal_of(place).source if place >= 0 else SUCCESSORS for place in best],
         evidence=_LazyEvidence(chosen),
     )
 
@@ -102,6 +99,7 @@ def expand(
 def compile_ahead() -> None:
     """Compile what a draft runs, or read it from where it is kept: some seconds once, so that no draft waits for it."""
     expand(_NOTHING_FOUND, 0, healing=None, opinion=Opinion(np.zeros(0), 0.0, np.zeros(0)), limits=Limits(1, 0.0, 1))
+    places.compile_ahead()
 
 
 class Candidate(NamedTuple):
@@ -117,7 +115,7 @@ def candidates(
     """The tokens that may follow `last`, then those behind each token of `path`, as long as it is one of them."""
     known = Known(found.places, _NOTHING_TYPED, successors, last)
     nodes, pool = new_nodes(known, len(path))
-    node, begin, n_pool = 0, 1, len(found.places.lengths)
+    node, begin, n_pool = 0, 1, len(found.places.ints)
     for token in path:
         end = branch(known, nodes, pool, node, begin, n_pool)
         children = nodes[begin:end]
@@ -126,6 +124,26 @@ def candidates(
         if token not in tokens:
             return
         node, begin, n_pool = begin + tokens.index(token), end, n_pool + int(children["n"].sum())
+
+
+class _LazyOrigins(Sequence[Origin | None]):
+    """Where the nodes of a tree were read first; made for those that somebody asks for."""
+
+    def __init__(self, found: Found, places: Sequence[int]) -> None:
+        self._found, self._places = found, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> Origin | None: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Origin | None]: ...
+    def __getitem__(self, at: int | slice) -> Origin | Sequence[Origin | None] | None:
+        if isinstance(at, slice):
+            return _LazyOrigins(self._found, self._places[at])
+        place = self._places[at]
+        return self._found.origin(place) if place >= 0 else None
 
 
 class _LazyEvidence(Sequence[Evidence]):

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rest_lsp.compiling import kernel
+from rest_lsp.datastore.occurrence import LENGTH, N_TOKENS, TOKENS, TRAITS
 from rest_lsp.drafting import traits as t
 
 Ints = npt.NDArray[np.int32]
@@ -36,13 +37,10 @@ _IN_DOCUMENT = t.BEFORE | t.AFTER
 
 
 class Places(NamedTuple):
-    """Occurrences, the longest match first: tokens[starts[i] : starts[i + 1]] follow place i; the rest is [n] each."""
+    """Occurrences as in `Rows`: ints [n, TOKENS + depth], weights [n]; those of one source together."""
 
-    tokens: Ints
-    starts: Ints
-    lengths: Ints
+    ints: Ints
     weights: Floats
-    traits: Ints
 
 
 class Typed(NamedTuple):
@@ -146,14 +144,27 @@ def allows(typed: Typed, spelled: int, token: int) -> bool:
 @kernel
 def new_nodes(known: Known, n_branches: int) -> tuple[Nodes, Ints]:
     """Room for so many branches; node 0 is the root, which all places know."""
-    places = known.places
-    pool = np.empty(len(places.lengths) + len(places.tokens), np.int32)
-    for place in range(len(places.lengths)):
-        pool[place] = place
-    nodes = np.empty(1 + len(places.tokens) + n_branches * known.successors.shape[1], NODE)
+    ints = known.places.ints
+    n, n_tokens = len(ints), np.sum(ints[:, N_TOKENS])
+    pool = np.empty(n + n_tokens, np.int32)
+    _sort_by_length(ints, pool)
+    nodes = np.empty(1 + n_tokens + n_branches * known.successors.shape[1], NODE)
     _add(nodes, 0, known.last, ROOT, 0, 0)
-    nodes[0].n, nodes[0].spelled, nodes[0].chance = len(places.lengths), 0, -1.0
+    nodes[0].n, nodes[0].spelled, nodes[0].chance = n, 0, -1.0
     return nodes, pool
+
+
+@kernel
+def _sort_by_length(ints: Ints, pool: Ints) -> None:
+    """Write the numbers of all places, the longest match first, else in their order, to the beginning of the pool."""
+    at = np.zeros(LONGEST + 2, np.int32)
+    for place in range(len(ints)):
+        at[LONGEST - min(ints[place, LENGTH], LONGEST) + 1] += 1
+    at = np.cumsum(at)
+    for place in range(len(ints)):
+        shorter = LONGEST - min(ints[place, LENGTH], LONGEST)
+        pool[at[shorter]] = place
+        at[shorter] += 1
 
 
 @kernel
@@ -170,22 +181,25 @@ def branch(known: Known, nodes: Nodes, pool: Ints, node: int, begin: int, n_pool
     home = np.full(n, ROOT, np.int32)
     for member in range(n):
         place = pool[first + member]
-        at = places.starts[place] + depth
-        if at >= places.starts[place + 1] or not allows(typed, nodes[node].spelled, places.tokens[at]):
+        if depth >= places.ints[place, N_TOKENS]:
             continue
-        length, blended = places.lengths[place], places.weights[place] * (1 << places.lengths[place])
+        token = places.ints[place, TOKENS + depth]
+        if not allows(typed, nodes[node].spelled, token):
+            continue
+        length = min(places.ints[place, LENGTH], LONGEST)
+        blended = places.weights[place] * (1 << length)
         total += places.weights[place]
         blended_total += blended
         reach[length] = total
         best = max(best, length)
-        child = _find(nodes, begin, end, places.tokens[at])
+        child = _find(nodes, begin, end, token)
         if child == end:
-            _add(nodes, end, places.tokens[at], node, depth + 1, length)
+            _add(nodes, end, token, node, depth + 1, length)
             end += 1
         if length == nodes[child].length:
             nodes[child].share += places.weights[place]
         nodes[child].blended += blended
-        nodes[child].traits |= places.traits[place]
+        nodes[child].traits |= places.ints[place, TRAITS]
         nodes[child].n += 1
         home[member] = child
     for child in range(begin, end):
@@ -277,7 +291,7 @@ def grow(known: Known, opinion: Opinion, max_nodes: int, least: float, max_depth
     nodes, pool = new_nodes(known, max_nodes + 1)
     chosen = np.empty(max_nodes, NODE)
     number = np.full(len(nodes), ROOT, np.int32)
-    n_chosen, n_nodes, n_pool, node, above = 0, 1, len(known.places.lengths), 0, 1.0
+    n_chosen, n_nodes, n_pool, node, above = 0, 1, len(known.places.ints), 0, 1.0
     while n_chosen < max_nodes:
         if nodes[node].depth < max_depth:
             end = branch(known, nodes, pool, node, n_nodes, n_pool)

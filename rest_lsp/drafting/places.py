@@ -1,16 +1,17 @@
-"""Earlier places of the end of a context in an array of token ids: whole arrays are compared, without an index.
+"""Earlier places of the end of a context in an array of token ids: all of it is looked through, without an index.
 
-What is searched here is small and changes with every token; sixteen vectorised comparisons take some tens of
-microseconds.
+What is searched here is small and changes with every token; one compiled pass takes some microseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rest_lsp.compiling import kernel
+from rest_lsp.datastore.occurrence import DOCUMENT, LENGTH, N_TOKENS, OFFSET, TOKENS, TRAITS, VIEW
 
 MAX_LENGTH = 16
 """Longest match that is told from longer ones, as in REST (arXiv 2311.08252 §4.1)."""
@@ -21,39 +22,52 @@ SEPARATOR = -1
 Tokens = NDArray[np.int32]
 
 
-class Place(NamedTuple):
-    """A position behind an earlier occurrence, how many tokens before it agree, and what follows."""
-
-    position: int
-    length: int
-    tokens: tuple[int, ...]
-
-
-def find_places(array: Tokens, end: int, context: Sequence[int], *, depth: int, limit: int) -> list[Place]:
+def find_places(array: Tokens, end: int, context: Sequence[int], *, depth: int, limit: int) -> Tokens:
     """At most `limit` places in `array[:end]`, the longest match first, then the last in the array.
 
-    At least `depth` separators must stand behind `end`.  Nothing may follow at a place: its tokens are empty then.
+    [n, TOKENS + depth] as in `Rows.ints`; OFFSET counts from the start of the array.  A separator ends what follows.
     """
-    if not context:
-        return []
-    tokens = array[:end]
-    positions = np.flatnonzero(tokens[:-1] == context[-1]) + 1
-    lengths = np.ones(len(positions), dtype=np.int32)
-    alive = np.arange(len(positions))
-    for length in range(2, min(MAX_LENGTH, len(context)) + 1):
-        back = positions[alive] - length
-        alive = alive[(back >= 0) & (tokens[back] == context[-length])]
-        if not len(alive):
-            break
-        lengths[alive] = length
-    best = np.lexsort((-positions, -lengths))[:limit]
-    chosen = positions[best]
-    rows = array[chosen[:, None] + np.arange(depth)].tolist()
-    return [
-        Place(position, length, _until_separator(row))
-        for position, length, row in zip(chosen.tolist(), lengths[best].tolist(), rows, strict=True)
-    ]
+    return _find(array, end, np.array(context[: -MAX_LENGTH - 1 : -1], np.int32), depth, limit)
 
 
-def _until_separator(row: list[int]) -> tuple[int, ...]:
-    return tuple(row[: row.index(SEPARATOR)] if SEPARATOR in row else row)
+def compile_ahead() -> None:
+    """Compile it, or read it from where it is kept, so that no draft waits for it."""
+    find_places(np.zeros(1, np.int32), 1, [0], depth=1, limit=1)
+
+
+@kernel
+def _find(array: Tokens, end: int, reversed_context: Tokens, depth: int, limit: int) -> Tokens:
+    found = np.empty((limit, TOKENS + depth), np.int32)
+    n = 0
+    if not len(reversed_context) or not limit:
+        return found[:0]
+    last = reversed_context[0]
+    for place in range(end - 1, 0, -1):
+        if array[place - 1] != last:
+            continue
+        length = _agreement(array, place, reversed_context)
+        if n == limit and length <= found[n - 1, LENGTH]:
+            continue
+        at = n if n < limit else n - 1
+        while at > 0 and found[at - 1, LENGTH] < length:
+            found[at, LENGTH], found[at, OFFSET] = found[at - 1, LENGTH], found[at - 1, OFFSET]
+            at -= 1
+        found[at, LENGTH], found[at, OFFSET] = length, place
+        n = min(n + 1, limit)
+    for row in range(n):
+        place = found[row, OFFSET]
+        follow = 0
+        while follow < depth and place + follow < len(array) and array[place + follow] != SEPARATOR:
+            found[row, TOKENS + follow] = array[place + follow]
+            follow += 1
+        found[row, N_TOKENS], found[row, TRAITS], found[row, VIEW], found[row, DOCUMENT] = follow, 0, 0, 0
+    return found[:n]
+
+
+@kernel
+def _agreement(array: Tokens, place: int, reversed_context: Tokens) -> int:
+    """How many tokens in front of the place agree with the context; no separator does."""
+    length = 1
+    while length < min(len(reversed_context), place) and array[place - 1 - length] == reversed_context[length]:
+        length += 1
+    return length

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from rest_lsp.datastore.occurrence import OFFSET, TRAITS, Rows
 from rest_lsp.drafting.places import SEPARATOR, find_places
-from rest_lsp.drafting.source import NOWHERE, Occurrence, Proposal
+from rest_lsp.drafting.source import NOWHERE, Proposal
 from rest_lsp.drafting.traits import COMPLETED
 
 _DEPTH = 16
@@ -25,6 +26,7 @@ class RecentSource:
         self._end, self._limit = len(tokens), limit
 
     def propose(self, context: Sequence[int], depth: int) -> Proposal:
-        places = find_places(self._tokens, self._end, context, depth=max(depth, _DEPTH), limit=self._limit)
-        found = [Occurrence(place.length, place.tokens, 1.0, NOWHERE) for place in places]
-        return Proposal(self.name, found, [COMPLETED] * len(found))
+        ints = find_places(self._tokens, self._end, context, depth=max(depth, _DEPTH), limit=self._limit)
+        ints[:, TRAITS], ints[:, OFFSET] = COMPLETED, NOWHERE.offset
+        n = len(ints)
+        return Proposal(self.name, Rows(ints, np.ones(n), [NOWHERE.path] * n, [NOWHERE.generation] * n))

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from rest_lsp.datastore.occurrence import Occurrence, Origin
+import numpy as np
 
-__all__ = ["NOWHERE", "DraftSource", "Occurrence", "Origin", "Proposal"]
+from rest_lsp.datastore.occurrence import LENGTH, N_TOKENS, NO_ROWS, OFFSET, TOKENS, TRAITS, Occurrence, Origin, Rows
 
-NOWHERE = Origin("", 0)
+__all__ = ["NOWHERE", "NO_ROWS", "DraftSource", "Occurrence", "Origin", "Proposal", "Rows", "rows_of"]
+
+NOWHERE = Origin("", -1)
 """The origin of a guess that was read in no document."""
 
 
 class Proposal(NamedTuple):
-    """Occurrences of the context in one source, and for each what is known of its place (bits of `traits`)."""
+    """Occurrences of the context in one source; column TRAITS says what is known of their places (see `traits`)."""
 
     source: str
-    occurrences: Sequence[Occurrence]
-    traits: Sequence[int]
+    rows: Rows
 
 
 class DraftSource(Protocol):
@@ -33,3 +34,15 @@ class DraftSource(Protocol):
         Does not modify the source.  The same context gives the same proposal.
         """
         ...
+
+
+def rows_of(occurrences: Sequence[Occurrence], traits: int) -> Rows:
+    """Rows from objects, for sources that know few."""
+    width = max((len(one.tokens) for one in occurrences), default=0)
+    ints = np.zeros((len(occurrences), TOKENS + width), np.int32)
+    for row, (length, tokens, _, origin) in zip(ints, occurrences, strict=True):
+        row[LENGTH], row[N_TOKENS], row[TRAITS], row[OFFSET] = length, len(tokens), traits, origin.offset
+        row[TOKENS : TOKENS + len(tokens)] = tokens
+    origins = [one.origin for one in occurrences]
+    weights = np.array([one.weight for one in occurrences], np.float64)
+    return Rows(ints, weights, [one.path for one in origins], [one.generation for one in origins])

@@ -66,7 +66,7 @@ class DraftTree:
     def origin(self, node: int) -> Origin | None:
         """Where the token of `node` was read; None when it was read nowhere.  Asked of the few that are accepted."""
         place = self.places[node]
-        if place is None or place is NOWHERE:
+        if place is None or place == NOWHERE:
             return None
         return place._replace(offset=place.offset + self.depths[node] - 1)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from rest_lsp.datastore.occurrence import LENGTH, N_TOKENS, OFFSET, TOKENS
 from rest_lsp.drafting.calibration import UNCALIBRATED, Calibration
 from rest_lsp.drafting.confidence import Confidence
 from rest_lsp.drafting.cost_model import Budget
@@ -12,7 +15,7 @@ from rest_lsp.drafting.drafter import Verdict
 from rest_lsp.drafting.expansion import NO_SUCCESSORS, Limits, expand, gather
 from rest_lsp.drafting.growth import Opinion
 from rest_lsp.drafting.script_source import DEPTH
-from rest_lsp.drafting.source import NOWHERE, DraftSource, Occurrence, Proposal
+from rest_lsp.drafting.source import NOWHERE, DraftSource, Occurrence, Proposal, Rows, rows_of
 from rest_lsp.drafting.successors import WIDTH, WORTH_LOOKING, SuccessorTable
 from rest_lsp.drafting.traits import TYPED
 from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
@@ -130,17 +133,22 @@ class TreeDrafter:
         if not left:
             return []
         alone = Occurrence(len(left), left, 1.0, NOWHERE)
-        typed = [Proposal(SPELLING, [alone], [TYPED])]
+        typed = [Proposal(SPELLING, rows_of([alone], TYPED))]
         for source in self._sources:
-            name, found, traits = source.propose([*context, *left], MAX_DEPTH)
-            kept = [(_moved(o, left), trait) for o, trait in zip(found, traits, strict=True) if o.length > len(left)]
-            typed.append(Proposal(name, [o for o, _ in kept], [trait for _, trait in kept]))
+            name, rows = source.propose([*context, *left], MAX_DEPTH)
+            typed.append(Proposal(name, _moved(rows, left)))
         return typed
 
 
-def _moved(occurrence: Occurrence, typed: tuple[int, ...]) -> Occurrence:
-    """The same place, begun `typed` tokens earlier."""
-    length, tokens, weight, origin = occurrence
-    if origin is not NOWHERE:
-        origin = origin._replace(offset=origin.offset - len(typed))
-    return Occurrence(length - len(typed), typed + tokens, weight, origin)
+def _moved(rows: Rows, typed: tuple[int, ...]) -> Rows:
+    """The places that agree with more than `typed`, begun as many tokens earlier."""
+    chosen = np.flatnonzero(rows.ints[:, LENGTH] > len(typed))
+    ints = np.empty((len(chosen), rows.ints.shape[1] + len(typed)), np.int32)
+    ints[:, :TOKENS] = rows.ints[chosen, :TOKENS]
+    ints[:, TOKENS : TOKENS + len(typed)] = typed
+    ints[:, TOKENS + len(typed) :] = rows.ints[chosen, TOKENS:]
+    ints[:, LENGTH] -= len(typed)
+    ints[:, N_TOKENS] += len(typed)
+    ints[ints[:, OFFSET] != NOWHERE.offset, OFFSET] -= len(typed)
+    paths, versions = [rows.paths[at] for at in chosen.tolist()], [rows.versions[at] for at in chosen.tolist()]
+    return Rows(ints, rows.weights[chosen], paths, versions)

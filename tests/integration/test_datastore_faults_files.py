@@ -33,7 +33,7 @@ def test_fault_14_an_overflown_queue_of_events_loses_no_file(rig: Rig) -> None:
     held = rig.holds(datastore)
     assert set(held) == {"a.py", *(f"f{number}.py" for number in range(QUEUE // 3 + 500))}
     alpha = rig.tokenizer.encode("alpha")
-    found = datastore.occurrences(alpha, depth=2, min_length=len(alpha))
+    found = datastore.find(alpha, depth=2, min_length=len(alpha)).occurrences()
     assert [one.origin.path for one in found] == ["a.py"]
 
 

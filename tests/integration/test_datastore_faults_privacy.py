@@ -26,7 +26,7 @@ LINE = f"token = '{CANARY}'\n"
 def is_anywhere(rig: Rig, datastore: Datastore) -> bool:
     """In an answer, in a dead document, or in a byte of any file of the store, as text or as tokens."""
     wanted = rig.tokenizer.encode(CANARY)
-    found = datastore.occurrences(wanted, depth=1, min_length=min(len(wanted), 12), time_limit_ms=1e9)
+    found = datastore.find(wanted, depth=1, min_length=min(len(wanted), 12), time_limit_ms=1e9).occurrences()
     files = [path.read_bytes() for path in rig.store_files()]
     return bool(found) or any(CANARY.encode() in data for data in files) or in_segments(datastore, wanted)
 
@@ -86,10 +86,10 @@ def test_fault_22_a_secret_file_that_comes_by_renaming_or_in_a_buffer(rig: Rig) 
     assert is_anywhere(rig, datastore)
     (rig.root / "notes.py").rename(rig.root / ".env")
     datastore.refresh()
-    assert not datastore.occurrences(rig.tokenizer.encode(CANARY), depth=1, min_length=8)
+    assert not datastore.find(rig.tokenizer.encode(CANARY), depth=1, min_length=8).occurrences()
     for path in (".env", str(rig.root / ".env"), "deploy/credentials.json", "id_rsa"):
         datastore.set_buffer(path, rig.tokenizer.encode(LINE))
-        assert not datastore.occurrences(rig.tokenizer.encode(CANARY), depth=1, min_length=8)
+        assert not datastore.find(rig.tokenizer.encode(CANARY), depth=1, min_length=8).occurrences()
     assert not is_anywhere(rig, datastore)
 
 
@@ -138,9 +138,9 @@ def test_fault_23_a_range_of_dead_documents_keeps_the_living_one_in_reach() -> N
 
 
 def limited(snapshot: Snapshot, context: list[int], limit: int) -> list[Occurrence]:
-    return snapshot.occurrences(
+    return snapshot.find(
         context, depth=8, max_length=16, min_length=1, limit=limit, exclude=None, time_limit_ms=1e9
-    )
+    ).occurrences()
 
 
 def pathological() -> dict[str, list[NewDocument]]:

@@ -143,7 +143,7 @@ def test_fault_11_another_tokenizer_has_another_folder_and_no_hits(rig: Rig) -> 
     other = Datastore.open(rig.root, directory=rig.cache, tokenizer_path=changed)
     try:
         assert other.status().path != first.status().path
-        assert other.occurrences(rig.tokenizer.encode("return self"), depth=3) == []
+        assert other.find(rig.tokenizer.encode("return self"), depth=3).occurrences() == []
     finally:
         other.close()
 

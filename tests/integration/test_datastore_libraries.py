@@ -72,7 +72,7 @@ def test_what_is_imported_becomes_a_tier_and_nothing_else(rig: Rig, tmp_path: Pa
     assert standard == "standard_os = 1\n"
     assert dict(datastore.status().tiers).keys() == {PACKAGES, STANDARD}
     context = rig.tokenizer.encode("used_name")
-    found = datastore.tiers[0].occurrences(context, depth=3)[0]
+    found = datastore.tiers[0].find(context, depth=3).occurrences()[0]
     assert found.origin.path == "packages:used/__init__.py"
     assert datastore.line_of(found.origin, rig.tokenizer.count_newlines) == 0
     datastore.close()

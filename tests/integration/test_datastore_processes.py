@@ -53,8 +53,8 @@ def open_store(root: Path, tmp_path: Path, tokenizer_path: Path) -> Iterator[Ope
 def paths_after(datastore: Datastore, tokenizer: Tokenizer, text: str) -> set[str]:
     """Documents in which all of `text` stands (up to 16 tokens)."""
     context = tokenizer.encode(text)
-    found = datastore.occurrences(context, depth=1, min_length=min(16, len(context)), limit=1_000, time_limit_ms=1e6)
-    return {one.origin.path for one in found}
+    found = datastore.find(context, depth=1, min_length=min(16, len(context)), limit=1_000, time_limit_ms=1e6)
+    return set(found.paths)
 
 
 def kill_worker(datastore: Datastore) -> None:
@@ -268,7 +268,7 @@ def test_lines_are_those_of_the_file(open_store: Open, root: Path, tokenizer: To
     git(root, "init", "-q")
     datastore = open_store()
     datastore.refresh()
-    (found,) = datastore.occurrences(tokenizer.encode("third_unusual_name"), depth=2, min_length=5, limit=5)
+    (found,) = datastore.find(tokenizer.encode("third_unusual_name"), depth=2, min_length=5, limit=5).occurrences()
     assert datastore.line_of(found.origin, tokenizer.count_newlines) == 2
     write_files(root, {"a.py": "first = 1\n"})
     datastore.refresh()

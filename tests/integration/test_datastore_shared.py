@@ -39,10 +39,10 @@ def test_a_library_becomes_a_tier_with_its_own_name_and_lines(rig: Rig, tmp_path
     datastore = with_stores(rig, "library")
     datastore.refresh()
     context = rig.tokenizer.encode("library_name")
-    assert all(one.length < len(context) for one in datastore.occurrences(context, depth=3))
+    assert all(one.length < len(context) for one in datastore.find(context, depth=3).occurrences())
     (tier,) = datastore.tiers
     assert tier.name == "library"
-    found = tier.occurrences(context, depth=3)[0]
+    found = tier.find(context, depth=3).occurrences()[0]
     assert found.origin.path == "library:one.py"
     assert datastore.line_of(found.origin, rig.tokenizer.count_newlines) == 1
     assert all(SECRET not in rig.tokenizer.decode(store.segment.document_ids(at).tolist()) for at in range(2))

@@ -54,7 +54,7 @@ def test_two_editors_and_an_indexer_agree_after_all_edits(rig: Rig) -> None:
         edit(rig, rng, turn)
         buffered = editors[turn % 2]
         buffered.set_buffer("open.py", rig.tokenizer.encode(f"unsaved_{turn} = {turn}\n"))
-        assert buffered.occurrences(rig.tokenizer.encode(f"unsaved_{turn}"), depth=2, time_limit_ms=1e9)
+        assert buffered.find(rig.tokenizer.encode(f"unsaved_{turn}"), depth=2, time_limit_ms=1e9).occurrences()
         generations = [editor.status().generation for editor in editors]
         assert all(now >= before for now, before in zip(generations, seen, strict=True)), "generations only grow"
         seen = generations

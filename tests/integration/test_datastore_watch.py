@@ -27,9 +27,9 @@ class Watched:
 
     def paths(self, name: str, exclude: str | None = None) -> set[str]:
         context = self.tokenizer.encode(name)
-        found = self.datastore.occurrences(
+        found = self.datastore.find(
             context, depth=1, min_length=len(context), limit=100, exclude=exclude, time_limit_ms=1e6
-        )
+        ).occurrences()
         return {one.origin.path for one in found}
 
     def expect(self, name: str, *paths: str) -> None:

@@ -50,7 +50,7 @@ def folders(tmp_path: Path, tokenizer_path: Path) -> Iterator[Folders]:
 def places(folders: Folders, tokenizer: Tokenizer, text: str = ASKED, *, exclude: str | None = None) -> dict[str, int]:
     """Paths of where the text stands, with the line of what follows it."""
     ids = tokenizer.encode(text)
-    found = folders.occurrences(ids, depth=4, max_length=len(ids), exclude=exclude)
+    found = folders.find(ids, depth=4, max_length=len(ids), exclude=exclude).occurrences()
     origins = [occurrence.origin for occurrence in found if occurrence.length == len(ids)]
     lines = {origin.path: folders.line_of(origin, tokenizer.count_newlines) for origin in origins}
     return {path: line for path, line in lines.items() if line is not None}

@@ -8,7 +8,7 @@ import pytest
 from rest_lsp.bench.fit import fit_logistic, log_loss, reliability, sigmoid
 from rest_lsp.bench.replay import guesses, replay
 from rest_lsp.drafting.document_source import DocumentSource
-from rest_lsp.drafting.source import Occurrence, Origin, Proposal
+from rest_lsp.drafting.source import Occurrence, Origin, Proposal, rows_of
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.drafting.traits import BEFORE, OTHER, SUCCESSOR
 
@@ -22,7 +22,7 @@ def test_a_share_is_taken_among_the_places_that_match_as_long() -> None:
         Occurrence(2, (9,), 6.0, PLACE),
         Occurrence(1, (8, 8), 1.0, PLACE),
     ]
-    rows = list(guesses([Proposal("here", found, [BEFORE] * 4)], 0, truth=[1, 3, 4]))
+    rows = list(guesses([Proposal("here", rows_of(found, BEFORE))], 0, truth=[1, 3, 4]))
     assert [(row.evidence.length, row.evidence.gap, row.depth, row.hit) for row in rows] == [
         (5, 0, 0, True),
         (2, 3, 0, False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rest_lsp.bench.rival_rules import LongestMatchRule, SuffixRule, most_frequent
-from rest_lsp.drafting.source import Occurrence, Origin, Proposal
+from rest_lsp.drafting.source import Occurrence, Origin, Proposal, rows_of
 from rest_lsp.drafting.tree import ROOT, DraftTree
 
 
@@ -18,7 +18,7 @@ class Remembered:
 
     def propose(self, context: Sequence[int], depth: int) -> Proposal:
         found = [place._replace(tokens=place.tokens[:depth]) for place in self._found]
-        return Proposal(self.name, found, [0] * len(found))
+        return Proposal(self.name, rows_of(found, 0))
 
 
 def paths(tree: DraftTree) -> list[tuple[int, ...]]:

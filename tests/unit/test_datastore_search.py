@@ -62,7 +62,7 @@ def ask(
     limit: int = 10_000,
     exclude: str | None = None,
 ) -> list[Occurrence]:
-    return snapshot.occurrences(
+    return snapshot.find(
         context,
         depth=depth,
         max_length=max_length,
@@ -70,7 +70,7 @@ def ask(
         limit=limit,
         exclude=exclude,
         time_limit_ms=60_000,
-    )
+    ).occurrences()
 
 
 def places(found: list[Occurrence]) -> set[Place]:
@@ -158,12 +158,12 @@ def test_wide_segments_are_searched_like_narrow_ones() -> None:
     assert [(one.length, one.tokens) for one in found] == [(3, (7, 8)), (2, (69_999,))]
 
 
-def test_a_passed_deadline_still_gives_the_longest_matches() -> None:
-    segment = Segment.build("1", [NewDocument("a", PRINT, [1, 2, 3, 9, 3, 4])], PRINT)
-    snapshot = Snapshot(Generation(1, (LiveSegment(segment),)))
-    found = snapshot.occurrences(
+def test_a_passed_deadline_still_gives_what_the_newest_segment_knows() -> None:
+    old, new = (Segment.build("1", [NewDocument("a", PRINT, [1, 2, 3, last])], PRINT) for last in (8, 9))
+    snapshot = Snapshot(Generation(1, (LiveSegment(old), LiveSegment(new))))
+    found = snapshot.find(
         [1, 2, 3], depth=1, max_length=16, min_length=1, limit=64, exclude=None, time_limit_ms=-1
-    )
+    ).occurrences()
     assert [(one.length, one.tokens) for one in found] == [(3, (9,))]
 
 

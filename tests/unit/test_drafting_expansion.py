@@ -16,7 +16,7 @@ from rest_lsp.drafting.drafter import Verdict
 from rest_lsp.drafting.expansion import Limits, expand, gather
 from rest_lsp.drafting.growth import Opinion
 from rest_lsp.drafting.measured_budget import MARGIN, MeasuredBudget
-from rest_lsp.drafting.source import Occurrence, Origin, Proposal
+from rest_lsp.drafting.source import Occurrence, Origin, Proposal, rows_of
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.drafting.traits import BEFORE, REPOSITORY
 from rest_lsp.drafting.tree import DraftTree
@@ -35,7 +35,7 @@ OPINION = Opinion(Confidence.prior().values, 0.0, UNCALIBRATED)
 
 
 def proposal(source: str, found: Sequence[Occurrence]) -> Proposal:
-    return Proposal(source, found, [BEFORE if source == "document" else REPOSITORY] * len(found))
+    return Proposal(source, rows_of(found, BEFORE if source == "document" else REPOSITORY))
 
 
 def grow(*proposals: Proposal, limits: Limits = WIDE, healing: Healing | None = None) -> DraftTree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rest_lsp.datastore.occurrence import TRAITS
 from rest_lsp.drafting.deleted import DeletedText, typed_of
 from rest_lsp.drafting.recent import Recent
 from rest_lsp.drafting.recent_source import RecentSource
@@ -37,25 +38,25 @@ def test_other_deletions_stay_apart_and_short_ones_do_not_count() -> None:
 
 def test_a_script_is_read_along_and_lost_and_found_again() -> None:
     source = ScriptSource("deleted", DELETED, SCRIPT, n_known=1, agreed=4)
-    [start] = source.propose([0], 8).occurrences
+    [start] = source.propose([0], 8).rows.occurrences()
     assert (start.length, start.tokens) == (4, tuple(SCRIPT))
-    [later] = source.propose([0, 1, 2], 8).occurrences
+    [later] = source.propose([0, 1, 2], 8).rows.occurrences()
     assert (later.length, later.tokens) == (6, (3, 4, 5, 6, 7, 8))
-    assert source.propose([0, 1, 2, 9], 8).occurrences == []
-    [again] = source.propose([0, 1, 2, 9, 4, 5], 8).occurrences
+    assert source.propose([0, 1, 2, 9], 8).rows.occurrences() == []
+    [again] = source.propose([0, 1, 2, 9, 4, 5], 8).rows.occurrences()
     assert (again.length, again.tokens) == (2, (6, 7, 8))
-    assert source.propose([0, *SCRIPT], 8).occurrences == []
+    assert source.propose([0, *SCRIPT], 8).rows.occurrences() == []
 
 
 def test_a_script_whose_place_is_unknown_is_searched_for_what_was_written() -> None:
     source = ScriptSource("deleted", DELETED, SCRIPT, n_known=3, agreed=0)
-    assert source.propose([7, 9, 9], 8).occurrences == []
-    [found] = source.propose([0, 3, 4], 2).occurrences
+    assert source.propose([7, 9, 9], 8).rows.occurrences() == []
+    [found] = source.propose([0, 3, 4], 2).rows.occurrences()
     assert found.tokens == (5, 6, 7, 8)
 
 
 def test_recent_texts_do_not_run_into_each_other() -> None:
     proposal = RecentSource([[1, 2, 3], [3, 4]]).propose([0, 3], 8)
-    assert [o.tokens for o in proposal.occurrences if o.tokens] == [(4,)]
-    assert set(proposal.traits) == {COMPLETED}
-    assert RecentSource([]).propose([1], 8).occurrences == []
+    assert [o.tokens for o in proposal.rows.occurrences() if o.tokens] == [(4,)]
+    assert set(proposal.rows.ints[:, TRAITS]) == {COMPLETED}
+    assert RecentSource([]).propose([1], 8).rows.occurrences() == []

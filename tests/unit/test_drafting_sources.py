@@ -42,7 +42,7 @@ def test_every_place_is_found_with_its_longest_match(
     context = [*earlier, *generated]
     if not context:
         return
-    found = source.propose(context, depth).occurrences
+    found = source.propose(context, depth).rows.occurrences()
     expected = [(n, t) for n, t in brute_force(after, context, depth) if t]
     assert [pair for pair in summary(found) if pair[1]] == expected
     lengths = [o.length for o in found]
@@ -51,13 +51,13 @@ def test_every_place_is_found_with_its_longest_match(
 
 def test_a_context_that_was_cut_back_forgets_what_was_generated() -> None:
     source = DocumentSource("a.py", [1, 2, 3], [], n_known=3)
-    assert source.propose([1, 2, 3, 9, 1, 2], 3).occurrences[0].tokens == (3, 9, 1)
-    assert source.propose([1, 2, 3, 1, 2], 3).occurrences[0].tokens == (3, 1, 2)
+    assert source.propose([1, 2, 3, 9, 1, 2], 3).rows.occurrences()[0].tokens == (3, 9, 1)
+    assert source.propose([1, 2, 3, 1, 2], 3).rows.occurrences()[0].tokens == (3, 1, 2)
 
 
 def test_no_match_crosses_from_the_text_after_the_cursor_to_the_text_before() -> None:
     source = DocumentSource("a.py", [5, 6], [7, 5], n_known=2)
-    found = source.propose([5, 6, 5], 4).occurrences
+    found = source.propose([5, 6, 5], 4).rows.occurrences()
     assert [o.tokens for o in found if o.tokens] == [(6, 5)]
 
 
@@ -68,7 +68,7 @@ def test_places_have_lines() -> None:
         return sum(texts[int(i)].count("\n") for i in ids)
 
     source = DocumentSource("a.py", [1, 2, 3], [4, 2, 1], n_known=3, first_line=10, cursor_line=13)
-    found = source.propose([1, 2, 3, 2], 2).occurrences
+    found = source.propose([1, 2, 3, 2], 2).rows.occurrences()
     lines = {o.tokens: source.line_of(o.origin, count_newlines) for o in found if o.tokens}
     assert lines == {(3, 2): 12, (1,): 15}
 
