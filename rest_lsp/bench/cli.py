@@ -206,6 +206,27 @@ def calibrate(
 
 
 @app.command()
+@takes_options("model", "device")
+def through(
+    *,
+    projects: Annotated[str, typer.Option(help="Pinned projects, with commas, or all.", metavar="NAMES")] = "all",
+    per_kind: Annotated[int, typer.Option(min=1, help="Holes of each kind to choose in each project.")] = 3,
+    seed: Annotated[int, typer.Option(help="Another seed chooses other holes.")] = 1,
+    json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
+    overrides: Overrides,
+) -> None:
+    """Type what was suggested, every key asking the model: tokens per pass, and what a key makes it read.
+
+    rest-lsp bench through --projects flask,httpx
+    """
+    from rest_lsp.bench.through import ThroughOptions, run_through
+
+    options = ThroughOptions(projects=projects, per_kind=per_kind, seed=seed, json=json, overrides=overrides)
+    if not run_through(options):
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo() -> None:
     """Complete code of this very repository, without and with drafts, and show each completion.
 

@@ -23,7 +23,7 @@ from rest_lsp.drafting.tree import EMPTY_TREE, DraftTree
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.engine import GREEDY, Engine
 from rest_lsp.engine.sampling import Sampling, pick
-from rest_lsp.engine.verifier import PrefillReport, Verifier
+from rest_lsp.engine.verifier import Logits, PrefillReport, Verifier
 from rest_lsp.healing import Healing
 
 PARTS = ("draft", "verify", "accept", "other")
@@ -98,7 +98,7 @@ class TimedVerifier:
     def prefill(self, tokens: Sequence[int], cancel: CancelToken) -> PrefillReport:
         return self._verifier.prefill(tokens, cancel)
 
-    def verify(self, root: int, tree: DraftTree) -> Tensor:
+    def verify(self, root: int, tree: DraftTree) -> Logits:
         start = time.perf_counter()
         logits = self._verifier.verify(root, tree)
         self.verify_ms += 1e3 * (time.perf_counter() - start)

@@ -111,13 +111,17 @@ def open_setup(
 def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress: Progress, *, warm: bool) -> Setup:
     """Both services share the model and take the same way; only the drafter differs."""
     curve = cost_curve(known_step_cost(settings, model.engine, progress))
-    undrafted = settings.model_copy(update={"drafting": settings.drafting.model_copy(update={"enabled": False})})
     complete: dict[Mode, Complete] = {
-        "plain": drafted(model, datastore, undrafted),
+        "plain": drafted(model, datastore, undrafted(settings)),
         "rest": drafted(model, datastore, settings, warm=warm),
     }
     judge = Judge(model.engine, model.tokenizer, fitted(settings, model.engine))
     return Setup(model, datastore, curve, complete, warm_up=drafted(model, datastore, settings), judge=judge)
+
+
+def undrafted(settings: Settings) -> Settings:
+    """The same without drafts."""
+    return settings.model_copy(update={"drafting": settings.drafting.model_copy(update={"enabled": False})})
 
 
 def drafted(

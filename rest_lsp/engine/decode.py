@@ -17,7 +17,7 @@ from rest_lsp.drafting.drafter import Drafter, Verdict
 from rest_lsp.drafting.source import Origin
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.sampling import likeliest, log_probability
-from rest_lsp.engine.verifier import Verifier
+from rest_lsp.engine.verifier import Logits, Verifier
 from rest_lsp.healing import Healing
 
 Pick = Callable[[Tensor, int, Healing | None], int]
@@ -111,7 +111,7 @@ def decode(
         )
 
 
-def accept(tree: DraftTree, logits: Tensor, position: int, end: int, pick: Pick, healing: Healing | None) -> Walk:
+def accept(tree: DraftTree, logits: Logits, position: int, end: int, pick: Pick, healing: Healing | None) -> Walk:
     """Walk down from the root while the pick is a child.  One pick per node, so any tree is lossless.
 
     The last pick is the next root and is never drawn again.
@@ -132,7 +132,7 @@ def accept(tree: DraftTree, logits: Tensor, position: int, end: int, pick: Pick,
     return Walk(path, tokens, log_probs, healing)
 
 
-def _likeliest(logits: Tensor, path: Sequence[int], n: int) -> list[list[int]]:
+def _likeliest(logits: Logits, path: Sequence[int], n: int) -> list[list[int]]:
     """The `n` likeliest tokens, the likeliest first, at the root and at each node of `path`."""
     rows = [logits[0], *(logits[node + 1] for node in path)]
     return [likeliest(row, n) for row in rows]

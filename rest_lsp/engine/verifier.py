@@ -40,6 +40,12 @@ class PrefillReport:
     ms: float
 
 
+class Logits(Protocol):
+    """Rows `[vocab_size]`: row 0 follows the root, row i + 1 follows node i of the tree."""
+
+    def __getitem__(self, row: int, /) -> Tensor: ...
+
+
 class Verifier(Protocol):
     """What the decode loop needs of a model."""
 
@@ -57,11 +63,8 @@ class Verifier(Protocol):
         """Make the KV cache hold `tokens`, but for a lead.  Raises `Cancelled`, leaving a valid shorter cache."""
         ...
 
-    def verify(self, root: int, tree: DraftTree) -> Tensor:
-        """Logits `[1 + len(tree), vocab_size]`: row 0 follows the root, row i + 1 follows node i.
-
-        Valid until the next call.
-        """
+    def verify(self, root: int, tree: DraftTree) -> Logits:
+        """Valid until the next call."""
         ...
 
     def keep(self, path: Sequence[int]) -> None:

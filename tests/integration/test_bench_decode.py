@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from rest_lsp.bench import decode as decode_module
 from rest_lsp.bench import demo, selection
-from rest_lsp.bench.ablation import LARGE, Variant, ablate, ablation_json, print_ablation
+from rest_lsp.bench.ablation import LARGE, Variant, ablate, ablation_json, print_ablation, settings_of
 from rest_lsp.bench.calibrate import fit, guesses_of, judge, write_weights
 from rest_lsp.bench.case_maker import make_cases
 from rest_lsp.bench.cases import CaseError, write_cases
@@ -24,7 +24,7 @@ from rest_lsp.bench.holes import cut_hole
 from rest_lsp.bench.reliability import print_reliability, write_reliability
 from rest_lsp.bench.results import Run, SourceLine
 from rest_lsp.bench.selection import Selection
-from rest_lsp.bench.setup import bench_settings, open_setup
+from rest_lsp.bench.setup import bench_settings, drafted, open_setup
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
 from rest_lsp.drafting.confidence import FEATURES, Confidence
 from rest_lsp.engine.choice import choose_form
@@ -186,6 +186,9 @@ def test_each_source_and_idea_is_switched_off_alone(
     hole = cut_hole(workspace, make_cases(workspace, seed=1, per_kind=1, kinds=["body"])[0])
     with open_setup(workspace, settings) as setup:
         [found] = ablate(setup, settings, [hole], warm=False)
+        real = drafted(setup.model, setup.datastore, settings_of(settings, Variant("", LARGE)))(hole.request)
+    assert found[Variant("", LARGE)].rest.forwards == real.forwards, "a replay takes the passes that the model takes"
+    assert dict(found[Variant("", LARGE)].rest.accepted) == dict(real.accepted_by)
     assert {pair.plain.tokens for pair in found.values()} == {pair.rest.tokens for pair in found.values()}
     every, without_document = (found[Variant(name, LARGE)].rest for name in ("", "document"))
     assert "document" in every.accepted or every.drafted > without_document.drafted
