@@ -20,6 +20,7 @@ from rest_lsp.engine.huge_pages import use_huge_pages
 from rest_lsp.engine.int8_model import Int8Model
 from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.model import Model
+from rest_lsp.engine.room import needing_room
 from rest_lsp.engine.sampling import Sampling, pick
 from rest_lsp.engine.static_model import StaticModel
 from rest_lsp.engine.torch_model import PathwiseModel
@@ -79,18 +80,21 @@ class Engine:
         """Load `packed` for `device` (cpu, cuda, mps) with `dtype` (int8, fp32, bf16, fp16).
 
         `capacity` is what prompt, generated tokens and one draft tree need together; a model that sees less gets less.
-        `fixed_width` is for accelerators, see `StaticModel`; a CPU is exact without.
+        `fixed_width` is for accelerators, see `StaticModel`; a CPU is exact without.  Raises ModelError where memory
+        runs out.
         """
         torch.set_num_threads(threads)
         # A window that slides is never reached: attention here looks at everything.
         seen = min(packed.config.max_context, packed.config.sliding_window or packed.config.max_context)
 
         def build() -> ModelVerifier:
-            model = _load(packed, device, dtype, threads, min(capacity, seen), fixed_width=fixed_width)
+            with needing_room(name, device.value):
+                model = _load(packed, device, dtype, threads, min(capacity, seen), fixed_width=fixed_width)
+                verifier = ModelVerifier(model, KVPool(model))
             if device.value == "cpu":
                 # It takes a second or two, and whoever waits for the first completion need not.
                 threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()
-            return ModelVerifier(model, KVPool(model))
+            return verifier
 
         verifier = build()
         n_bytes, n_kv_bytes = verifier.model.n_bytes_per_token, verifier.n_kv_bytes
