@@ -10,12 +10,13 @@ import torch
 from rest_lsp.engine.room import needing_room
 from rest_lsp.errors import ModelError
 from rest_lsp.models.convert import convert
+from rest_lsp.models.packed import WeightForm
 from tests.engines import SIZES, load_tiny
 from tests.fakes_models import RandomSource, tiny_config
 
 
 @pytest.mark.parametrize("form", ["int8", "fp32"])
-def test_a_cache_that_no_machine_has_room_for(tmp_path: Path, form: str) -> None:
+def test_a_cache_that_no_machine_has_room_for(tmp_path: Path, form: WeightForm) -> None:
     config = tiny_config(**{**SIZES, "max_context": 2**40})
     convert(RandomSource(config), tmp_path / form, form=form, name="tiny")
     with pytest.raises(ModelError, match="has no room for tiny"):
