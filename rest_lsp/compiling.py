@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -23,9 +24,13 @@ from rest_lsp.config import user_cache_dir
 from rest_lsp.waiting import wait_politely
 
 WITH_KERNELS = ("datastore", "drafting", "engine")
-"""Packages that kernels are in, and what is compiled into them."""
+"""Packages that kernels are in."""
 
 KEPT_DAYS = 30
+
+_KERNEL = b"from rest_lsp.compiling import"
+_IMPORTS = re.compile(rb"^from (rest_lsp[\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)
+_NAMES = re.compile(rb"\w+")
 
 _config: Any = numba.config
 
@@ -34,10 +39,17 @@ wait_politely()
 
 
 def sources_digest(package: Path) -> str:
-    """Of all files that may be compiled into a kernel."""
+    """Of all files with kernels, and of those that they take names from."""
+    root = package.parent
+    texts = {file: file.read_bytes() for name in WITH_KERNELS for file in (package / name).rglob("*.py")}
+    chosen = {file for file, text in texts.items() if _KERNEL in text}
+    for file in list(chosen):
+        for module, names in _IMPORTS.findall(texts[file]):
+            place = root.joinpath(*module.decode().split("."))
+            chosen |= {place.with_suffix(".py"), *(place / f"{name.decode()}.py" for name in _NAMES.findall(names))}
     digest = hashlib.sha256()
-    for file in sorted(file for name in WITH_KERNELS for file in (package / name).rglob("*.py")):
-        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
+    for file in sorted(chosen & texts.keys()):
+        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + texts[file])
     return digest.hexdigest()[:16]
 
 

@@ -25,6 +25,7 @@ from rest_lsp.bench.reliability import print_reliability, write_reliability
 from rest_lsp.bench.results import Run, SourceLine
 from rest_lsp.bench.selection import Selection
 from rest_lsp.bench.setup import bench_settings, drafted, open_setup
+from rest_lsp.bench.through import typed_through
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
 from rest_lsp.drafting.confidence import FEATURES, Confidence
 from rest_lsp.engine.choice import choose_form
@@ -198,6 +199,17 @@ def test_each_source_and_idea_is_switched_off_alone(
     assert {(row["without"], row["nodes"]) for row in rows} >= {(None, 64), ("document", None), ("cool-down", 64)}
     print_ablation(Console(width=120), results)
     assert "without affinity of files" in capsys.readouterr().out
+
+
+def test_keys_that_type_what_was_suggested_are_drafted_from_it(model: Path, workspace: Path, tmp_path: Path) -> None:
+    settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=64)
+    holes = [cut_hole(workspace, case) for case in make_cases(workspace, seed=1, per_kind=2, kinds=["body"])]
+    with open_setup(workspace, settings) as setup:
+        keys = [key for of_hole in typed_through(setup, settings, holes) for key in of_hole]
+    assert keys
+    assert all(key.agrees for key in keys)
+    assert sum(key.tokens for key in keys) > 4 * sum(key.forwards for key in keys), "what is known takes few passes"
+    assert all(0 < key.read < 64 for key in keys), "the rest of the prompt is in the KV cache"
 
 
 def test_confidence_is_fitted_to_what_the_model_writes(

@@ -30,11 +30,19 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_constant_in_another_file_makes_kernels_new(tmp_path: Path, package: Path) -> None:
     before = use_own_cache(tmp_path / "kept", package)
     assert use_own_cache(tmp_path / "kept", package) == before
-    constants = package / "datastore" / "occurrence.py"
-    constants.write_text(constants.read_text(encoding="utf-8") + "\nMORE = 1\n", encoding="utf-8")
-    after = use_own_cache(tmp_path / "kept", package)
-    assert after != before
+    after = before
+    for constants in ("datastore/occurrence.py", "drafting/traits.py", "engine/kernels/lanes.py"):
+        with (package / constants).open("a", encoding="utf-8") as file:
+            file.write("\nMORE = 1\n")
+        earlier, after = after, use_own_cache(tmp_path / "kept", package)
+        assert after != earlier
     assert Path(CONFIG.CACHE_DIR) == after
+
+
+def test_files_that_no_kernel_takes_anything_from_do_not_count(tmp_path: Path, package: Path) -> None:
+    before = use_own_cache(tmp_path / "kept", package)
+    (package / "engine" / "room.py").write_text("", encoding="utf-8")
+    assert use_own_cache(tmp_path / "kept", package) == before
 
 
 def test_every_file_with_kernels_counts() -> None:
