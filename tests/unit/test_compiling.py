@@ -50,7 +50,7 @@ def test_every_file_with_kernels_counts() -> None:
     with_kernels = {
         path.relative_to(root).parts[0]
         for path in root.rglob("*.py")
-        if "from rest_lsp.compiling import" in path.read_text(encoding="utf-8")
+        if "\nfrom rest_lsp.compiling import" in path.read_text(encoding="utf-8")
     }
     assert with_kernels == set(compiling.WITH_KERNELS)
 
