@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rest_lsp.engine.kernels.logits import first_largest, log_share
 from rest_lsp.healing import Healing
 
 
@@ -32,7 +33,7 @@ def pick(logits: Tensor, position: int, sampling: Sampling, healing: Healing | N
     else:
         allowed = healing.allowed()
         logits = logits[torch.tensor(allowed, device=logits.device)]
-    choice = int(logits.argmax()) if sampling.temperature <= 0 else _draw(logits, position, sampling)
+    choice = _largest(logits) if sampling.temperature <= 0 else _draw(logits, position, sampling)
     return choice if allowed is None else int(allowed[choice])
 
 
@@ -41,8 +42,19 @@ def log_probability(logits: Tensor, token: int, healing: Healing | None) -> floa
 
     One row is always summed in the same way, so that drafts change no bit of it.
     """
+    if healing is None and _is_plain(logits):
+        return log_share(logits.numpy(), token)
     among = logits if healing is None else logits[torch.tensor(healing.allowed(), device=logits.device)]
     return float(logits[token].float() - among.float().logsumexp(0))
+
+
+def _largest(logits: Tensor) -> int:
+    return first_largest(logits.numpy()) if _is_plain(logits) else int(logits.argmax())
+
+
+def _is_plain(logits: Tensor) -> bool:
+    """Whether compiled code can read them; it needs a third of the time that torch does, and no second thread."""
+    return logits.device.type == "cpu" and logits.dtype == torch.float32
 
 
 def _draw(logits: Tensor, position: int, sampling: Sampling) -> int:

@@ -212,6 +212,17 @@ def test_a_draw_depends_on_seed_and_position_only() -> None:
     assert draws != [pick(logits, position, Sampling(1.0, 1.0, 0, 6), None) for position in range(60)]
 
 
+@pytest.mark.parametrize("n", [1, 7, 64, 1024, 151_936])
+def test_the_largest_logit_and_probabilities_are_those_of_torch(n: int) -> None:
+    logits = 8 * torch.randn(n, generator=torch.Generator().manual_seed(n))
+    logits[n // 3 :: 97] = logits.max()
+    double = logits.double().log_softmax(0)
+    assert pick(logits, 0, Sampling(), None) == int((logits == logits.max()).nonzero()[0])
+    for token in {0, n // 2, n - 1}:
+        assert log_probability(logits, token, None) == pytest.approx(float(double[token]), abs=2e-6, rel=2e-6)
+    assert pick(logits.double(), 0, Sampling(), None) == pick(logits, 0, Sampling(), None)
+
+
 def test_top_k_and_top_p_keep_the_likeliest() -> None:
     logits = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05]))
     assert {pick(logits, p, Sampling(1.0, 1.0, 2, 1), None) for p in range(200)} == {0, 1}

@@ -1,0 +1,52 @@
+"""What is asked of one row of logits: its largest, and how likely that makes a token.  One row, one order of sums."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from rest_lsp.compiling import kernel, reordering_kernel
+from rest_lsp.engine.kernels.rows import exponential
+
+Floats = npt.NDArray[np.float32]
+
+_BLOCK = 1024
+"""Numbers that are summed in single precision before the sum goes on in double."""
+
+
+@kernel
+def first_largest(logits: Floats) -> int:
+    """The lowest index of the largest number."""
+    wanted = largest(logits)
+    at = 0
+    while at < len(logits) - 1 and logits[at] != wanted:
+        at += 1
+    return at
+
+
+@kernel
+def log_share(logits: Floats, token: int) -> float:
+    """The natural logarithm of what softmax gives to `token`."""
+    above = largest(logits)
+    total = 0.0
+    for begin in range(0, len(logits), _BLOCK):
+        total += _sum_of_powers(logits[begin : begin + _BLOCK], above)
+    return float(logits[token]) - float(above) - math.log(total)
+
+
+@reordering_kernel
+def largest(x: Floats) -> np.float32:
+    found: np.float32 = x[0]
+    for i in range(1, len(x)):
+        found = max(found, x[i])
+    return found
+
+
+@reordering_kernel
+def _sum_of_powers(x: Floats, above: np.float32) -> np.float32:
+    total = np.float32(0)
+    for i in range(len(x)):
+        total += exponential(x[i] - above)
+    return total
