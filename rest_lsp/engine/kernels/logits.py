@@ -32,7 +32,7 @@ def log_share(logits: Floats, token: int) -> float:
     above = largest(logits)
     total = 0.0
     for begin in range(0, len(logits), _BLOCK):
-        total += _sum_of_powers(logits[begin : begin + _BLOCK], above)
+        total += float(_sum_of_powers(logits[begin : begin + _BLOCK], above))
     return float(logits[token]) - float(above) - math.log(total)
 
 
