@@ -74,8 +74,13 @@ def _remove_unused(root: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
+def _cache_of(package: Path) -> Path:
+    """Beside the package's own compiled files; in the user's cache folder where somebody else installed it."""
+    return package / "__pycache__" / "kernels" if os.access(package, os.W_OK) else user_cache_dir() / "kernels"
+
+
 if "NUMBA_CACHE_DIR" not in os.environ:
-    use_own_cache(user_cache_dir() / "kernels", Path(__file__).parent)
+    use_own_cache(_cache_of(Path(__file__).parent), Path(__file__).parent)
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
