@@ -88,10 +88,20 @@ def _sent_again(process: LspProcess, messages: Sequence[Sent], name: str) -> lis
             event = KeyEvent(RECORDED, name, uri, versions.get(uri, 0), at_s - start_s)
             asked.append((number, at_s, event))
         else:
-            document = params["textDocument"]
-            versions[document["uri"]] = document.get("version", 0)
+            versions.update((each["uri"], each.get("version", 0)) for each in _documents(params))
             process.notify(method, params)
     return list(_events(process, asked))
+
+
+def _documents(params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Those that a message opens, changes or closes, be they cells of a notebook or not."""
+    if "textDocument" in params:
+        yield params["textDocument"]
+    yield from params.get("cellTextDocuments") or ()
+    cells = params.get("change", {}).get("cells") or {}
+    yield from (cells.get("structure") or {}).get("didOpen") or ()
+    for edit in cells.get("textContent") or ():
+        yield edit["document"]
 
 
 def _events(process: LspProcess, asked: Sequence[tuple[int, float, KeyEvent]]) -> Iterator[KeyEvent]:

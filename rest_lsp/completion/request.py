@@ -51,6 +51,13 @@ class StopReason(Enum):
     BUDGET = "budget"
 
 
+class Cell(NamedTuple):
+    """The part of a notebook's text that is the cell with the cursor; an answer changes nothing outside it."""
+
+    start: int
+    end: int
+
+
 @dataclass(frozen=True)
 class CompletionRequest:
     """One document snapshot and a cursor in it.
@@ -60,6 +67,7 @@ class CompletionRequest:
     version         of the document, so that a late answer is known to be stale
     selected_text   what the completion menu would put from `selected_start` (`offset` when None) up to the cursor: the
                     answer then replaces that range and begins with this text
+    cell            where `text` is that of a notebook
     """
 
     text: str
@@ -70,6 +78,7 @@ class CompletionRequest:
     trigger: Trigger = Trigger.INVOKED
     selected_text: str | None = None
     selected_start: int | None = None
+    cell: Cell | None = None
 
 
 @dataclass(frozen=True)

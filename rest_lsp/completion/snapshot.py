@@ -11,6 +11,7 @@ from functools import cached_property
 
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.errors import RequestError
+from rest_lsp.syntax.magics import PYTHON, without_magics
 from rest_lsp.syntax.parsed import Scope
 from rest_lsp.syntax.place import ParsedDocuments, Place
 
@@ -107,6 +108,8 @@ def take_snapshot(request: CompletionRequest, reach: int, documents: ParsedDocum
 def _place(documents: ParsedDocuments, request: CompletionRequest, start: int, offset: int) -> Place | None:
     text, selected = request.text, request.selected_text or ""
     document = text[:start] + selected + text[offset:] if selected or start < offset else text
+    if request.cell is not None and request.language == PYTHON:
+        document = without_magics(document)
     return documents.place(request.path, request.language, document, start + len(selected))
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from rest_lsp.daemon import lsp
 from rest_lsp.daemon.memory import OWN_ID, EditorMemory
+from rest_lsp.daemon.open_documents import CHANGE_TEXT
 
 _ASKED_AGAIN = "rest/status"
 _MOST_HELD = 1000
@@ -152,7 +153,7 @@ class Continuity:
         self.has_exited = self.has_exited or message.method == lsp.EXIT
         if message.method == lsp.CANCEL and self._cancel_held(message, out):
             return
-        if message.method in (lsp.DID_CHANGE, lsp.DID_CLOSE):
+        if message.method in CHANGE_TEXT:
             for request in [held for held in self._held.values() if self._is_stale(held)]:
                 self._give_up(request, out)
         self._send(body, out)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
 from rest_lsp.daemon import lsp
-from rest_lsp.daemon.buffer import Buffer
+from rest_lsp.daemon.open_documents import OpenDocuments
 
 OWN_ID = "rest-lsp/replay/"
 """Requests of the front's own carry ids that begin like this; their answers are for nobody."""
@@ -22,9 +21,8 @@ class EditorMemory:
     def __init__(self) -> None:
         self._initialize: dict[str, Any] | None = None
         self._is_initialized = False
-        self._encoding = "utf-16"
         self._configuration: msgspec.Raw | None = None
-        self._buffers: dict[str, Buffer] = {}
+        self._documents = OpenDocuments()
         self._choice: msgspec.Raw | None = None
         self._progress: dict[str, Any] = {}
         self.status: dict[str, Any] | None = None
@@ -39,7 +37,7 @@ class EditorMemory:
     def answered_initialize(self, result: msgspec.Raw) -> None:
         """The answer to the editor's own `initialize`."""
         try:
-            self._encoding = msgspec.json.decode(result)["capabilities"].get("positionEncoding") or "utf-16"
+            self._documents.encoding = msgspec.json.decode(result)["capabilities"].get("positionEncoding") or "utf-16"
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
             return
 
@@ -56,8 +54,7 @@ class EditorMemory:
 
     def version_of(self, uri: str) -> object:
         """The version of an open document, None for one that is not open."""
-        buffer = self._buffers.get(unquote(uri))
-        return buffer.version if buffer is not None else None
+        return self._documents.version_of(uri)
 
     def to_editor_when_lost(self) -> Iterator[bytes]:
         """Ends what the server had begun to show."""
@@ -78,8 +75,7 @@ class EditorMemory:
         yield lsp.notification(lsp.INITIALIZED, {})
         if self._configuration is not None:
             yield lsp.notification(lsp.DID_CONFIGURE, self._configuration)
-        for buffer in self._buffers.values():
-            yield lsp.notification(lsp.DID_OPEN, {"textDocument": buffer.item()})
+        yield from self._documents.replay()
         for number, params in enumerate(self._commands()):
             yield lsp.request(f"{OWN_ID}{number}", lsp.EXECUTE, params)
 
@@ -105,18 +101,10 @@ class EditorMemory:
             self._configuration = message.params
         elif message.method == lsp.DID_CHANGE_FOLDERS:
             self._change_folders(message.read_params()["event"])
-        elif message.method == lsp.DID_OPEN:
-            document = message.read_params()["textDocument"]
-            self._buffers[unquote(document["uri"])] = Buffer(document)
-        elif message.method == lsp.DID_CHANGE:
-            params = message.read_params()
-            buffer = self._buffers.get(unquote(params["textDocument"]["uri"]))
-            if buffer is not None:
-                buffer.change(params["textDocument"].get("version"), params["contentChanges"], self._encoding)
-        elif message.method == lsp.DID_CLOSE:
-            self._buffers.pop(unquote(message.read_params()["textDocument"]["uri"]), None)
         elif message.method == lsp.EXECUTE and message.read_params()["command"] == lsp.CHOOSE_MODEL:
             self._choice = message.params
+        else:
+            self._documents.note(message)
 
     def _change_folders(self, event: dict[str, Any]) -> None:
         assert self._initialize is not None

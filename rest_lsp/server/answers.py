@@ -10,9 +10,10 @@ from lsprotocol import types
 
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
 from rest_lsp.completion.reuse import Reused
-from rest_lsp.server.conversion import item_for, name_item
+from rest_lsp.server.conversion import item_for, name_item, offered_in
 from rest_lsp.server.documents import Document, EditorWorkspace
 from rest_lsp.server.edits import Offered
+from rest_lsp.server.notebooks import Whole
 from rest_lsp.server.offers import Offers
 from rest_lsp.server.prewarm import Prewarmer
 
@@ -33,6 +34,7 @@ class Attempt:
     outcome: Outcome = Outcome.CANCELLED
     result: CompletionResult | None = None
     suggestion: str | None = None
+    whole: Whole | None = None
 
     @property
     def uri(self) -> str:
@@ -51,14 +53,15 @@ class Answers:
     ) -> Items:
         """What the model said, the first being what it says for sure; what comes after that is prepared."""
         result = results[0]
-        items = _items(attempt, document, _offered(request, result))
-        if not items:
+        offered = offered_in(request, result.text, result.start, result.end)
+        items = _items(attempt, document, offered)
+        if not items or offered is None:
             attempt.outcome = Outcome.EMPTY if result.text else attempt.outcome
             if not result.text:
                 self._offers.nothing(request, result)
             return items
         beside = self._beside(attempt, document, request, results[1:])
-        attempt.suggestion = self._offers.new(document, request, result)
+        attempt.suggestion = self._offers.new(document, request, result, offered)
         name_item(items[0], attempt.suggestion)
         if document.version is not None:
             self._prewarmer.look_ahead(request, result, self._offers.ahead)
@@ -76,8 +79,9 @@ class Answers:
         attempt.result = known[0].suggestion.result
         items: Items = []
         for one in known:
-            offered = Offered(one.text, one.start, request.offset, one.end)
+            offered = offered_in(request, one.text, one.start, one.end)
             for item in _items(attempt, document, offered):
+                assert offered is not None
                 name = self._offers.again(document, offered, one.suggestion.tag, is_first=not items)
                 attempt.suggestion = attempt.suggestion or name
                 name_item(item, name)
@@ -91,19 +95,17 @@ class Answers:
         """The last goes first, since what was kept last is found first."""
         items: Items = []
         for other in reversed(others):
-            for item in _items(attempt, document, _offered(request, other)):
+            for item in _items(attempt, document, offered_in(request, other.text, other.start, other.end)):
                 name_item(item, self._offers.beside(request, other))
                 items.append(item)
         return items[::-1]
 
 
-def _items(attempt: Attempt, document: Document, offered: Offered) -> Items:
+def _items(attempt: Attempt, document: Document, offered: Offered | None) -> Items:
     """One or none: a client cannot show everything."""
-    item = item_for(attempt.params, document, offered, attempt.client_name) if offered.text else None
-    if offered.text and item is None:
+    if offered is not None and not offered.text:
+        return []
+    item = item_for(attempt.params, document, offered, attempt.client_name) if offered is not None else None
+    if item is None:
         log.info("A completion was left out because the client could not show it.")
     return [item] if item is not None else []
-
-
-def _offered(request: CompletionRequest, result: CompletionResult) -> Offered:
-    return Offered(result.text, result.start, request.offset, result.end)

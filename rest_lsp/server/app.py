@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import platform
-import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -21,18 +20,16 @@ from pygls.protocol import default_converter
 from rest_lsp.completion.request import Outcome
 from rest_lsp.completion.trial import Judgement
 from rest_lsp.config import Settings
-from rest_lsp.datastore.rules import is_secret
 from rest_lsp.languages import language_of
 from rest_lsp.server.acceptance import Acceptance
 from rest_lsp.server.backend import Backend, CompletionService, Session
-from rest_lsp.server.buffers import BufferFeed, document_name
+from rest_lsp.server.buffers import BufferFeed
 from rest_lsp.server.client import ClientMessages
 from rest_lsp.server.commands import Commands
 from rest_lsp.server.configuration import Configuration
-from rest_lsp.server.conversion import end_of_edit, request_at
 from rest_lsp.server.diagnosis import Diagnosis
 from rest_lsp.server.dialect import DID_FOCUS, DID_PARTIALLY_ACCEPT, DID_SHOW, SuggestionReports
-from rest_lsp.server.documents import Document, Removed
+from rest_lsp.server.editing import Editing
 from rest_lsp.server.feedback import Messages
 from rest_lsp.server.frames import BrokenFrame
 from rest_lsp.server.history import History
@@ -40,8 +37,9 @@ from rest_lsp.server.inline_completion import Answer, InlineCompletion
 from rest_lsp.server.lifetime import ParentWatch
 from rest_lsp.server.logs import ClientLog, set_level, where
 from rest_lsp.server.model_choice import ModelChoice
+from rest_lsp.server.notebooks import SYNC_OPTIONS
 from rest_lsp.server.offers import Offers
-from rest_lsp.server.prewarm import Prewarmer, opening_place
+from rest_lsp.server.prewarm import Prewarmer
 from rest_lsp.server.protocol import LifecycleProtocol, Phase
 from rest_lsp.server.recorder import Recorder
 from rest_lsp.server.session import SessionKeeper
@@ -75,7 +73,11 @@ class RestLanguageServer(LanguageServer):
         `on_lost` may do something about a pass that does not end within `patience`; without it people are told.
         """
         super().__init__(
-            "rest-lsp", _package_version(), protocol_cls=LifecycleProtocol, converter_factory=default_converter
+            "rest-lsp",
+            _package_version(),
+            notebook_document_sync=SYNC_OPTIONS,
+            protocol_cls=LifecycleProtocol,
+            converter_factory=default_converter,
         )
         self._loop = asyncio.get_running_loop()
         self.left: asyncio.Future[int] = self._loop.create_future()
@@ -87,7 +89,7 @@ class RestLanguageServer(LanguageServer):
         client = ClientMessages(self.protocol)
         self._messages = Messages(client)
         self._status = StatusBoard(client, self._messages)
-        self._recorder = Recorder(lambda: self._keeper.session)
+        self._recorder = Recorder(self._session)
         self._history = History(self._recorder)
         self._acceptance = Acceptance(self._recorder.shown, self._recorder.taken)
         thread = model_thread or TurnThread("rest-lsp-engine")
@@ -100,6 +102,9 @@ class RestLanguageServer(LanguageServer):
         self._buffers = BufferFeed(files)
         self._offers = Offers(self._acceptance)
         self._prewarmer = Prewarmer(self._engine, self._service)
+        self._editing = Editing(
+            self._engine, self._buffers, self._offers, self._prewarmer, self._status.switches, self._session
+        )
         self._completion = InlineCompletion(
             self._engine, files, self._history, self._offers, self._prewarmer, self._service, transcript
         )
@@ -109,7 +114,7 @@ class RestLanguageServer(LanguageServer):
         self._watch = ParentWatch(self._orphaned, watches_parent=model_thread is None)
         self._watch.start()
         self._register_features(SuggestionReports(self._acceptance, self._history))
-        self._diagnosis = Diagnosis(backend, errands, self._engine, lambda: self._keeper.session)
+        self._diagnosis = Diagnosis(backend, errands, self._engine, self._session)
         self._register_commands(models, self._diagnosis)
 
     def leave(self, code: int) -> None:
@@ -160,8 +165,10 @@ class RestLanguageServer(LanguageServer):
             types.INITIALIZE: self._initialize,
             types.INITIALIZED: self._initialized,
             types.SHUTDOWN: self._shut_down,
-            types.TEXT_DOCUMENT_DID_OPEN: self._did_open,
-            types.TEXT_DOCUMENT_DID_CHANGE: self._did_change,
+            types.TEXT_DOCUMENT_DID_OPEN: self._editing.opened,
+            types.TEXT_DOCUMENT_DID_CHANGE: self._editing.changed,
+            types.NOTEBOOK_DOCUMENT_DID_OPEN: self._editing.notebook_opened,
+            types.NOTEBOOK_DOCUMENT_DID_CHANGE: self._editing.notebook_changed,
             types.WORKSPACE_DID_CHANGE_CONFIGURATION: self._did_change_configuration,
             types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: self._did_change_folders,
             STATUS_REQUEST: lambda _: self._status.full(),
@@ -199,12 +206,14 @@ class RestLanguageServer(LanguageServer):
             return self._completion.refuse(Outcome.DISABLED)
         return self._completion.complete(params, self.protocol.workspace, self._client_name)
 
+    def _session(self) -> Session | None:
+        return self._keeper.session
+
     def _service(self) -> CompletionService | None:
         return self._keeper.session.service if self._keeper.session is not None else None
 
     def _initialize(self, params: types.InitializeParams) -> None:
-        self.protocol.workspace.on_close = self._closed
-        self.protocol.workspace.on_removed = self._removed
+        self._editing.follow(self.protocol.workspace)
         self._client_name = params.client_info.name if params.client_info else ""
         self._watch.watch_editor(params.process_id)
         window = params.capabilities.window
@@ -228,44 +237,12 @@ class RestLanguageServer(LanguageServer):
     def _shut_down(self, params: None) -> None:
         self._keeper.close()
 
-    def _did_open(self, params: types.DidOpenTextDocumentParams) -> None:
-        document = self.protocol.workspace.open_document(params.text_document.uri)
-        if document is not None:
-            self._buffers.changed(document)
-            self._expect_request(document, opening_place(document.source))
-
-    def _did_change(self, params: types.DidChangeTextDocumentParams) -> None:
-        document = self.protocol.workspace.open_document(params.text_document.uri)
-        if document is not None:
-            self._buffers.changed(document)
-            self._offers.changed(document, len(params.content_changes), time.monotonic())
-            for change in params.content_changes[-1:]:
-                self._expect_request(document, end_of_edit(document, change))
-
     def _focused(self) -> None:
         """Somebody is back: what rested is needed again, and what happened on disk may have been missed."""
         self._keeper.compare_index()
         woken = self._keeper.wake()
         if woken is not None:
             woken.add_done_callback(lambda _: self._prewarmer.resume())
-
-    def _expect_request(self, document: Document, offset: int) -> None:
-        if self._status.switches.allows(document.language) and not is_secret(document.uri):
-            version, root = document.version, self._configuration.root
-            self._prewarmer.expect(lambda: request_at(document, offset, root) if document.version == version else None)
-
-    def _closed(self, document: Document) -> None:
-        self._engine.give_up(document.uri)
-        self._offers.closed(document)
-        self._buffers.closed(document)
-
-    def _removed(self, document: Document, removed: Removed) -> None:
-        """Drafts are made of it when it is written again; the session forgets it with all else."""
-        session = self._keeper.session
-        name = document_name(document.uri, self._configuration.root)
-        if session is not None and not is_secret(document.uri):
-            before, text = (part.replace("\r\n", "\n") for part in removed)
-            session.deleted.removed(name, before, text)
 
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
         """Replaces what the editor said before; editors that keep nothing for us send something empty."""
@@ -293,6 +270,7 @@ class RestLanguageServer(LanguageServer):
         loaded = self._configuration.loaded
         set_level(loaded.settings.server.log_level)
         self._recorder.configure(loaded.settings, self._configuration.root)
+        self._editing.place_in(self._configuration.root)
         for problem in loaded.problems:
             log.warning("%s", problem)
             self._messages.show_once(problem, types.MessageType.Warning)

@@ -6,30 +6,33 @@ from pathlib import Path
 
 from lsprotocol import types
 
-from rest_lsp.completion.request import CompletionRequest, Trigger
+from rest_lsp.completion.request import Cell, CompletionRequest, Trigger
 from rest_lsp.server.buffers import document_name, without_surrogates
 from rest_lsp.server.dialect import ACCEPTED_COMMAND
 from rest_lsp.server.documents import Document
 from rest_lsp.server.edits import Offered
+from rest_lsp.server.notebooks import Whole
 
 # Neovim keeps line ends out of its buffers and would insert a carriage return as a character.
 _CLIENTS_THAT_ADD_LINE_ENDS = ("neovim",)
 
 
-def request_at(document: Document, offset: int, root: Path | None) -> CompletionRequest:
-    """What an editor would ask for at `offset` while somebody types there."""
+def request_at(whole: Whole, offset: int, root: Path | None) -> CompletionRequest:
+    """What an editor would ask for at `offset` of the document while somebody types there."""
     return CompletionRequest(
-        text=without_surrogates(document.source),
-        offset=offset,
-        path=document_name(document.uri, root),
-        language=document.language,
-        version=document.version or 0,
+        text=without_surrogates(whole.text),
+        offset=len(whole.before) + offset,
+        path=document_name(whole.uri, root),
+        language=whole.language,
+        version=whole.document.version or 0,
         trigger=Trigger.AUTOMATIC,
+        cell=whole.cell,
     )
 
 
-def request_of(params: types.InlineCompletionParams, document: Document, root: Path | None) -> CompletionRequest | None:
+def request_of(params: types.InlineCompletionParams, whole: Whole, root: Path | None) -> CompletionRequest | None:
     """None when the menu's item and the cursor do not fit together."""
+    document, origin, cell = whole.document, len(whole.before), whole.cell
     text, cursor = document.source, document.offset_of(params.position)
     selected_text = selected_start = None
     selected = params.context.selected_completion_info
@@ -40,16 +43,29 @@ def request_of(params: types.InlineCompletionParams, document: Document, root: P
             return None
         # The menu's item replaces its whole range, also what stands after the cursor.
         text = text[:cursor] + text[selected_end:]
+        cell = cell and Cell(origin, origin + len(text))
     return CompletionRequest(
-        text=without_surrogates(text),
-        offset=cursor,
-        path=document_name(document.uri, root),
-        language=document.language,
+        text=without_surrogates(whole.before + text + whole.after),
+        offset=origin + cursor,
+        path=document_name(whole.uri, root),
+        language=whole.language,
         version=document.version,  # type: ignore[arg-type]
         trigger=_trigger(params.context.trigger_kind),
         selected_text=selected_text,
-        selected_start=selected_start,
+        selected_start=None if selected_start is None else origin + selected_start,
+        cell=cell,
     )
+
+
+def offered_in(request: CompletionRequest, text: str, start: int, end: int) -> Offered | None:
+    """What replaces the request's text from `start` to `end`, counted from the beginning of the document asked about.
+
+    None when that is not within the document.
+    """
+    first, last = request.cell or Cell(0, len(request.text))
+    if not first <= start <= end <= last:
+        return None
+    return Offered(text, start - first, request.offset - first, end - first)
 
 
 def item_for(

@@ -121,6 +121,15 @@ class EditorWorkspace(Workspace):
         found = self.text_documents.get(unquote(uri))
         return found if isinstance(found, Document) else None
 
+    def notebook_of(self, uri: str) -> types.NotebookDocument | None:
+        """The notebook that the document is a cell of."""
+        return self.get_notebook_document(cell_uri=uri)
+
+    def update_notebook_document(self, params: types.DidChangeNotebookDocumentParams) -> None:
+        """Changes of a notebook that was never opened are ignored."""
+        if self.get_notebook_document(notebook_uri=params.notebook_document.uri) is not None:
+            super().update_notebook_document(params)
+
     def remove_text_document(self, doc_uri: str) -> None:
         """`on_close` gets the document itself: the client may close it under another spelling of its URI."""
         document = self.open_document(doc_uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -68,10 +69,15 @@ class History:
         from_cache: bool = False,
         root: Path | None = None,
         path: str = "",
+        located: Callable[[SourceUse], SourceUse] | None = None,
     ) -> None:
-        """Count one request; of the result only numbers and the places it was drafted from are kept."""
+        """Count one request; of the result only numbers and the places it was drafted from are kept.
+
+        `located` finds a place for a person who wants to look there.
+        """
         self._outcomes[outcome.value] += 1
-        record = Record(outcome, wait_ms, _cost(result) if result is not None else None, suggestion, from_cache, root)
+        cost = _cost(result, located or (lambda source: source)) if result is not None else None
+        record = Record(outcome, wait_ms, cost, suggestion, from_cache, root)
         self._n_from_cache += from_cache
         self._records.append(record)
         if self._recorder is not None:
@@ -122,7 +128,7 @@ class History:
         return round(median(values), 1) if values else None
 
 
-def _cost(result: CompletionResult) -> Cost:
+def _cost(result: CompletionResult, located: Callable[[SourceUse], SourceUse]) -> Cost:
     return Cost(
         result.tokens,
         result.forwards,
@@ -130,5 +136,5 @@ def _cost(result: CompletionResult) -> Cost:
         result.prefill_ms,
         result.decode_ms,
         result.retrieval_ms,
-        result.sources,
+        tuple(map(located, result.sources)),
     )

@@ -27,6 +27,7 @@ from rest_lsp.server.buffers import document_name
 from rest_lsp.server.conversion import asks_for_other_version, request_of
 from rest_lsp.server.documents import Document, EditorWorkspace, file_path
 from rest_lsp.server.history import History
+from rest_lsp.server.notebooks import whole_in
 from rest_lsp.server.offers import Offers
 from rest_lsp.server.pauses import Pauses
 from rest_lsp.server.prewarm import Prewarmer
@@ -88,7 +89,7 @@ class InlineCompletion:
             self._history.record(Outcome.STALE)
             return None
         attempt.version = document.version
-        request = request_of(params, document, workspace.root)
+        request = self._request(attempt, document)
         self._supersede(document.uri)
         known = self._offers.known(request) if request is not None else []
         if request is not None and known:
@@ -115,26 +116,33 @@ class InlineCompletion:
 
     def _record(self, attempt: Attempt, *, from_cache: bool = False) -> None:
         wait_ms = 1000 * (time.monotonic() - attempt.start_s)
+        root, whole = attempt.workspace.root, attempt.whole
+        path = document_name(whole.uri if whole is not None else attempt.uri, root)
         self._history.record(
             attempt.outcome,
             wait_ms,
             attempt.result,
             suggestion=attempt.suggestion,
             from_cache=from_cache,
-            root=attempt.workspace.root,
-            path=document_name(attempt.uri, attempt.workspace.root),
+            root=root,
+            path=path,
+            located=partial(whole.located, name=path) if whole is not None else None,
         )
         if self._transcript is not None:
             self._transcript.judged(
                 attempt.uri, attempt.version, attempt.outcome, wait_ms, attempt.result, from_cache=from_cache
             )
 
+    def _request(self, attempt: Attempt, document: Document) -> CompletionRequest | None:
+        attempt.whole = whole_in(attempt.workspace, document)
+        return request_of(attempt.params, attempt.whole, attempt.workspace.root)
+
     async def _complete_unopened(self, attempt: Attempt) -> Answer:
         document = await self._unopened(attempt.uri, attempt.workspace)
         if document is None:
             attempt.outcome = Outcome.UNREADABLE
             return []
-        return await self._complete(attempt, document, request_of(attempt.params, document, attempt.workspace.root))
+        return await self._complete(attempt, document, self._request(attempt, document))
 
     async def _complete(self, attempt: Attempt, document: Document, request: CompletionRequest | None) -> Answer:
         if request is None or "\0" in request.text:

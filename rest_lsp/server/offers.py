@@ -23,11 +23,11 @@ class Offers:
         """What is left of earlier offers at this place, or an empty one when there is nothing to say here."""
         return self._cache.find(request)
 
-    def new(self, document: Document, request: CompletionRequest, result: CompletionResult) -> str:
-        """The model's answer is offered; returns the id by which reports name it."""
+    def new(self, document: Document, request: CompletionRequest, result: CompletionResult, offered: Offered) -> str:
+        """The model's answer is `offered` in the document; returns the id by which reports name it."""
         suggestion_id = self._acceptance.offer(len(result.text) - (result.end - result.start))
         self._cache.add(request, result, suggestion_id)
-        self._follow(document, suggestion_id, Offered(result.text, result.start, request.offset, result.end))
+        self._follow(document, suggestion_id, offered)
         return suggestion_id
 
     def beside(self, request: CompletionRequest, result: CompletionResult) -> str:

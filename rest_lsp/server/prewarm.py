@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
+from rest_lsp.completion.request import Cell, CompletionRequest, CompletionResult, Outcome, Trigger
 from rest_lsp.errors import Cancelled
 from rest_lsp.server.backend import CompletionService
 from rest_lsp.server.logs import where
@@ -94,6 +94,7 @@ class Prewarmer:
 def as_if_taken(request: CompletionRequest, result: CompletionResult) -> CompletionRequest:
     """The request that follows when the answer to `request` is taken."""
     text = request.text[: result.start] + result.text + request.text[result.end :]
+    cell = request.cell and Cell(request.cell.start, request.cell.end + len(text) - len(request.text))
     return CompletionRequest(
         text=text,
         offset=result.start + len(result.text),
@@ -101,6 +102,7 @@ def as_if_taken(request: CompletionRequest, result: CompletionResult) -> Complet
         language=request.language,
         version=request.version,
         trigger=Trigger.AUTOMATIC,
+        cell=cell,
     )
 
 

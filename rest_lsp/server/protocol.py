@@ -173,7 +173,7 @@ class LifecycleProtocol(LanguageServerProtocol):
             self.fm.feature_options,
             list(self.fm.commands),
             types.TextDocumentSyncKind.Incremental,
-            None,
+            self._server._notebook_document_sync,
             encoding,
         )
         self.server_capabilities = builder.build()  # type: ignore[no-untyped-call]

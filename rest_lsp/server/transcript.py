@@ -16,9 +16,10 @@ from rest_lsp.datastore.rules import is_secret
 from rest_lsp.errors import ConfigError
 
 FORMAT = 1
-_OPENS, _CHANGES = "textDocument/didOpen", "textDocument/didChange"
+_EVENTS = ("didOpen", "didChange", "didClose")
 _KEPT = frozenset(
-    {_OPENS, _CHANGES, "textDocument/didClose", "textDocument/inlineCompletion", "$/cancelRequest", "initialize"}
+    {"textDocument/inlineCompletion", "$/cancelRequest", "initialize"}
+    | {f"{kind}/{event}" for kind in ("textDocument", "notebookDocument") for event in _EVENTS}
 )
 
 
@@ -81,5 +82,6 @@ class Transcript:
 
 def _uri_of(message: dict[str, Any]) -> str:
     params = message.get("params")
-    document = params.get("textDocument") if isinstance(params, dict) else None
+    named = (params.get("textDocument"), params.get("notebookDocument")) if isinstance(params, dict) else ()
+    document = next((each for each in named if each is not None), None)
     return str(document.get("uri", "")) if isinstance(document, dict) else ""

@@ -100,6 +100,59 @@ def test_a_new_server_is_told_everything_and_its_answer_is_for_nobody() -> None:
     assert talk.to_editor == []
 
 
+def cell(number: int, text: str, version: int = 1) -> dict[str, Any]:
+    return {"uri": f"vscode-notebook-cell:/n.ipynb#W{number}", "languageId": "python", "version": version, "text": text}
+
+
+def test_a_notebook_is_told_again_as_it_is_now() -> None:
+    talk = Talk().opened()
+    identifier, cells = {"uri": "file:///n.ipynb"}, [{"kind": 2, "document": cell(n, "")["uri"]} for n in range(4)]
+    notebook = {**identifier, "notebookType": "jupyter-notebook", "version": 1, "cells": cells[:3]}
+    talk.editor(
+        "notebookDocument/didOpen",
+        {"notebookDocument": notebook, "cellTextDocuments": [cell(0, "a"), cell(1, "b"), cell(2, "c")]},
+    )
+    talk.complete(7, cell(2, "")["uri"])
+    talk.lose()
+    moved = {"array": {"start": 0, "deleteCount": 3, "cells": [cells[2], cells[3], cells[0]]}}
+    structure = {**moved, "didOpen": [cell(3, "d")], "didClose": [{"uri": cells[1]["document"]}]}
+    end = {"line": 0, "character": 1}
+    edit = {
+        "document": {"uri": cells[2]["document"], "version": 2},
+        "changes": [{"range": {"start": end, "end": end}, "text": "!"}],
+    }
+    talk.editor(
+        "notebookDocument/didChange",
+        {
+            "notebookDocument": {**identifier, "version": 2},
+            "change": {"cells": {"structure": structure, "textContent": [edit]}},
+        },
+    )
+    assert talk.answers() == {7: None}
+    talk.forget()
+    talk.join()
+    told = {message["method"]: message["params"] for message in talk.to_server}
+    assert told["textDocument/didOpen"] == {"textDocument": document("ab", 1)}
+    assert told["notebookDocument/didOpen"] == {
+        "notebookDocument": {**notebook, "version": 2, "cells": [cells[2], cells[3], cells[0]]},
+        "cellTextDocuments": [cell(2, "c!", 2), cell(3, "d"), cell(0, "a")],
+    }
+    talk.editor(
+        "notebookDocument/didClose",
+        {
+            "notebookDocument": identifier,
+            "cellTextDocuments": [
+                {"uri": each["document"]} for each in told["notebookDocument/didOpen"]["notebookDocument"]["cells"]
+            ],
+        },
+    )
+    talk.lose()
+    talk.forget()
+    talk.join()
+    assert "notebookDocument/didOpen" not in {message["method"] for message in talk.to_server}
+    assert sum(message["method"] == "textDocument/didOpen" for message in talk.to_server) == 1
+
+
 def test_what_a_person_switched_is_switched_again() -> None:
     talk = Talk().opened()
     talk.editor("workspace/executeCommand", {"command": "rest.chooseModel", "arguments": ["big"]}, msg_id=5)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rest_lsp.completion.request import Cell
+from rest_lsp.completion.snapshot import take_snapshot
 from rest_lsp.syntax import grammars
 from rest_lsp.syntax.grammars import GRAMMARS, Grammar, parser_for
+from rest_lsp.syntax.magics import language_of_cell, without_magics
 from rest_lsp.syntax.parsed import Parsed, Scope
 from rest_lsp.syntax.place import MAX_CHARACTERS, ParsedDocuments, Place
-from tests.fakes_completion import CURSOR
+from tests.fakes_completion import CURSOR, at_cursor
 
 
 def place_in(marked: str, language: str) -> Place:
@@ -120,3 +127,60 @@ def test_parsing_on_after_any_edit_is_parsing_anew() -> None:
         assert str(place.document.tree.root_node) == str(anew.tree.root_node)
         assert place.part == anew.part_at(start)
         assert place.document.with_insert(start, start, "x(").n_errors == anew.with_insert(start, start, "x(").n_errors
+
+
+NOTEBOOK = """%matplotlib inline
+!echo it's "here
+files = !ls 'a
+if files:
+    !rm -r it's
+?print
+print??
+total = (a
+  % b)
+name = "%s" % (
+    a)
+x != 3
+%%time
+ !
+"""
+
+
+def test_magics_leave_code_that_parses_and_lines_that_are_as_long() -> None:
+    code = without_magics(NOTEBOOK)
+    ast.parse(code.replace("\n 0", "\n0"))
+    assert [len(line) for line in code.split("\n")] == [len(line) for line in NOTEBOOK.split("\n")]
+    kept = [line for line in NOTEBOOK.split("\n") if line in code.split("\n")]
+    assert kept == ["if files:", "total = (a", "  % b)", 'name = "%s" % (', "    a)", "x != 3", ""]
+
+
+def test_a_magic_does_not_make_a_string_of_what_follows() -> None:
+    request = at_cursor("!echo '''\n\nx = █\n\n!echo '''\n", language="python", cell=Cell(11, 15))
+    snapshot = take_snapshot(request, 1000, ParsedDocuments())
+    assert snapshot.scope is Scope.CODE
+    assert snapshot.before.startswith("!echo '''\n")
+    assert take_snapshot(replace(request, cell=None), 1000, ParsedDocuments()).scope is Scope.STRING
+
+
+@given(st.text(alphabet="%!?=ab '\"\n\r\t(", max_size=30))
+def test_magics_never_move_anything(text: str) -> None:
+    code = without_magics(text)
+    assert len(code) == len(text)
+    assert [at for at, char in enumerate(code) if char in "\r\n"] == [
+        at for at, char in enumerate(text) if char in "\r\n"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "written_in"),
+    [
+        ("%%bash\nls", "python", "shellscript"),
+        ("\n%%HTML\n<p>", "python", "html"),
+        ("%%time\nx = 1", "python", "python"),
+        ("%%writefile a.txt", "python", "writefile"),
+        ("%time x = 1", "python", "python"),
+        ("%%bash", "julia", "julia"),
+    ],
+)
+def test_a_cell_magic_names_the_language(text: str, language: str, written_in: str) -> None:
+    assert language_of_cell(text, language) == written_in

@@ -5,6 +5,8 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const EXTENSION = join(import.meta.dirname, "..");
+/** The project's own folder. */
+export const REPOSITORY = join(EXTENSION, "..", "..");
 const INSTALLED = process.env["REST_LSP_TEST_E2E"] ?? join(homedir(), ".cache", "rest-lsp-e2e");
 const [NODE_PACKAGE] = readdirSync(join(INSTALLED, "node", "node_modules")).filter((name) => name.startsWith("node-"));
 
@@ -14,7 +16,7 @@ export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 export const VSIX = join(EXTENSION, "dist", "rest-lsp.vsix");
 export const PICTURES = join(EXTENSION, "dist", "pictures");
 /** An interpreter that has rest_lsp. */
-export const PYTHON = process.env["REST_LSP_TEST_PYTHON"] ?? join(EXTENSION, "..", "..", ".venv", "bin", "python");
+export const PYTHON = process.env["REST_LSP_TEST_PYTHON"] ?? join(REPOSITORY, ".venv", "bin", "python");
 export const SERVER = [PYTHON, "-m", "rest_lsp", "serve"];
 
 /** A new folder, gone with the machine's other temporary files. */

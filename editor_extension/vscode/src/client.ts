@@ -96,6 +96,14 @@ function options(wishes: Wishes): LanguageClientOptions {
         timing.key();
         return timing.measure(() => next(event));
       },
+      notebooks: {
+        didChange: (event, next) => {
+          if (event.cells?.textContent !== undefined) {
+            timing.key();
+          }
+          return timing.measure(() => next(event));
+        },
+      },
       provideInlineCompletionItems: async (document, position, context, token, next) => {
         if (!wishes.isWanted(document)) {
           return undefined;
