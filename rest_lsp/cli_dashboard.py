@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ from rest_lsp.cli_terminal import print_json, print_text
 def dashboard(
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", help="End when standard input ends: for programs that start it.")
+    ] = False,
     json: JsonOption = False,
     *,
     overrides: Overrides,
@@ -28,7 +32,7 @@ def dashboard(
 
         rest-lsp dashboard --no-browser --port 8123
     """
-    from rest_lsp.dashboard.app import Pages
+    from rest_lsp.dashboard.app import PAGE, Pages
     from rest_lsp.dashboard.index_health import check_installation, examine_index
     from rest_lsp.dashboard.serving import serve_dashboard
 
@@ -36,9 +40,10 @@ def dashboard(
 
     def announce(address: str) -> None:
         if json:
-            print_json({"address": address, "record": str(record)})
+            print_json({"address": address, "record": str(record), "page": str(PAGE)})
         else:
             print_text(f"{address}\nreads {record}; Ctrl+C ends it")
 
     folder: Path | None = record.parent if browser else None
-    serve_dashboard(Pages(record, examine_index, check_installation), port, announce, folder=folder)
+    pages = Pages(record, examine_index, check_installation)
+    serve_dashboard(pages, port, announce, folder=folder, until=sys.stdin.buffer if until_eof else None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
+from typing import BinaryIO
 
 import uvicorn
 
@@ -19,10 +21,18 @@ from rest_lsp.errors import ConfigError
 LOOPBACK = "127.0.0.1"
 
 
-def serve_dashboard(pages: Pages, port: int, announce: Callable[[str], None], *, folder: Path | None) -> None:
-    """Serve until the process is interrupted.  A browser is opened when there is a private `folder` to do that by.
+def serve_dashboard(
+    pages: Pages,
+    port: int,
+    announce: Callable[[str], None],
+    *,
+    folder: Path | None,
+    until: BinaryIO | None = None,
+) -> None:
+    """Serve until the process is interrupted, or until `until` ends: whoever holds its other end has gone then.
 
-    `announce` gets the address once it can be opened.  Raises ConfigError when the port is taken.
+    A browser is opened when there is a private `folder` to do that by.  `announce` gets the address once it can be
+    opened.  Raises ConfigError when the port is taken.
     """
     with _listening(port) as listener:
         guard = Guard(pages.application(), listener.getsockname()[1])
@@ -35,9 +45,18 @@ def serve_dashboard(pages: Pages, port: int, announce: Callable[[str], None], *,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=1,
         )
+        server = uvicorn.Server(config)
+        if until is not None:
+            threading.Thread(target=_end_with, args=(until, server), daemon=True).start()
         with _opened(guard.address, folder):
             announce(guard.address)
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
+
+
+def _end_with(stream: BinaryIO, server: uvicorn.Server) -> None:
+    while stream.read(1024):
+        pass
+    server.should_exit = True
 
 
 @contextlib.contextmanager

@@ -39,6 +39,7 @@ const USER_SETTINGS: Settings = {
   "restLsp.completion.timeBudgetInvokedMs": 30_000,
   "restLsp.completion.maxTokensMulti": 40,
 };
+const PATIENCE_MS = 120_000;
 // Nothing is asked of the extension gallery.
 const GALLERY = JSON.stringify({ serviceUrl: "http://127.0.0.1:9" });
 
@@ -105,12 +106,13 @@ export class Workbench {
       deviceScaleFactor: 1.5,
       permissions: ["clipboard-read", "clipboard-write"],
     });
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const kind = wishes.open?.endsWith(".code-workspace") ? "workspace" : "folder";
     const query = wishes.open === undefined ? "ew=true" : `${kind}=${encodeURIComponent(wishes.open)}`;
     await page.goto(`http://127.0.0.1:${port}/?${query}`);
-    await page.waitForSelector(".monaco-workbench", { timeout: 120_000 });
-    await page.waitForSelector("#restLsp\\.status, [id$='restLsp.status']", { timeout: 120_000 });
+    await page.waitForSelector(".monaco-workbench");
+    await page.waitForSelector("#restLsp\\.status, [id$='restLsp.status']");
     const workbench = new Workbench(page, root, browser, host);
     await workbench.watchStates();
     return workbench;
@@ -238,6 +240,15 @@ export class Workbench {
   /** The process that holds the model. */
   daemonProcess(): number | undefined {
     return this.process("rest_lsp.cli_daemon");
+  }
+
+  /** The process that answers the dashboard's tab. */
+  dashboardProcess(): number | undefined {
+    return this.process("rest_lsp\0dashboard");
+  }
+
+  isRunning(pid: number): boolean {
+    return ofProcess(pid, "cmdline") !== "";
   }
 
   private process(words: string): number | undefined {

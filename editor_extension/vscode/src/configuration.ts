@@ -7,6 +7,11 @@ export function configuredCommand(): string[] {
   return workspace.getConfiguration(SECTION).get<string[]>("command", []);
 }
 
+/** Where the server keeps models and the record of completions, when it is not the usual place. */
+export function cacheFolder(): string | undefined {
+  return workspace.getConfiguration(SECTION).get<string | null>("model.cacheDir") ?? undefined;
+}
+
 export function switches(): Switches {
   const settings = workspace.getConfiguration(SECTION);
   return {

@@ -1,6 +1,7 @@
 // Puts the parts together; decides nothing that they decide.
 
 import { commands, type Disposable, type ExtensionContext, window, workspace } from "vscode";
+import { DashboardTab } from "./commands/dashboard";
 import { explain } from "./commands/explain";
 import { installServer } from "./commands/install";
 import { chooseModel } from "./commands/models";
@@ -20,11 +21,11 @@ import { KeystrokeTiming } from "./logic/timing";
 import { showMenu } from "./menu";
 import { reporting } from "./messages";
 import { Notices } from "./notices";
-import { Server } from "./server";
+import { type Needs, Server } from "./server";
 import { StatusItem, setContext } from "./statusItem";
 import { surroundings } from "./surroundings";
 
-let running: Server | undefined;
+let running: readonly { stop(): Promise<void> }[] = [];
 
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel("rest_lsp", { log: true });
@@ -32,7 +33,7 @@ export function activate(context: ExtensionContext): void {
   const reports = new Reports();
   const item = new StatusItem();
   const folder = context.globalStorageUri.fsPath;
-  const server = new Server({
+  const needs: Needs = {
     log,
     timing,
     folder,
@@ -40,14 +41,17 @@ export function activate(context: ExtensionContext): void {
     settings: () => serverSettings(context),
     isWanted: (document) => switches().enabled && !switches().disabledLanguages.includes(document.languageId),
     onSuggestion: () => setContext("suggested", true),
-  });
-  running = server;
+  };
+  const server = new Server(needs);
+  const dashboard = new DashboardTab(server, needs);
+  running = [server, dashboard];
   const notices = new Notices(context.globalState);
   const show = () => item.show(server.phase);
   context.subscriptions.push(
     log,
     item,
     server,
+    dashboard,
     server.onChange(show),
     server.onChange((phase) => notices.notice(phase, server.command)),
     window.onDidChangeActiveTextEditor(show),
@@ -66,6 +70,7 @@ export function activate(context: ExtensionContext): void {
       explain: () => explain(server),
       chooseModel: () => chooseModel(server),
       reindex: () => reindex(server),
+      dashboard: () => dashboard.show(),
       stats: () => showStatistics(server, reports, timing),
       doctor: () => runDoctor(server, reports),
       showLog: () => log.show(),
@@ -82,7 +87,7 @@ export function activate(context: ExtensionContext): void {
 }
 
 export async function deactivate(): Promise<void> {
-  await running?.stop();
+  await Promise.all(running.map((part) => part.stop()));
 }
 
 /** The commands of package.json, under their short names. */

@@ -67,6 +67,7 @@ describe("the menu", () => {
       "restLsp.explain",
       "restLsp.chooseModel",
       "restLsp.reindex",
+      "restLsp.dashboard",
       "restLsp.stats",
       "restLsp.doctor",
       "restLsp.copyDebugInfo",

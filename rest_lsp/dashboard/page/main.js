@@ -6,6 +6,7 @@ import { Completions } from "./completions.js";
 import { element } from "./dom.js";
 import { ago, bytes } from "./format.js";
 import { Health } from "./health.js";
+import { isInEditor, look, onLook, remember, remembered } from "./host.js";
 import { Overview } from "./overview.js";
 
 const ASK_AGAIN_MS = 2000;
@@ -64,18 +65,17 @@ function listWorkspaces(found) {
 }
 
 function again() {
+  remember({ span: page.span.value });
   known = null;
   completions.chosen = null;
   refresh();
 }
 
 function restyle() {
-  document.documentElement.dataset.theme = page.theme.value;
+  document.documentElement.dataset.theme = look() ?? page.theme.value;
   overview.restyle();
 }
 
-// The address has done its work, and need not stand in anybody's history.
-history.replaceState(null, "", "/");
 offerChecks(page);
 page.span.addEventListener("change", again);
 page.workspace.addEventListener("change", again);
@@ -83,8 +83,11 @@ page.theme.addEventListener("change", () => {
   localStorage.setItem("theme", page.theme.value);
   restyle();
 });
+page.theme.closest("label").hidden = isInEditor;
 page.theme.value = localStorage.getItem("theme") ?? "";
+page.span.value = remembered().span ?? page.span.value;
 restyle();
+onLook(restyle);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 refresh();

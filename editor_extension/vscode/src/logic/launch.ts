@@ -65,10 +65,10 @@ export class ServerProcess {
   }
 }
 
-/** Why a server that was started is not running any more, in a sentence. */
-export function describeExit(exit: Exit, lastWords: string): string {
+/** Why a server, or `what` it is, that was started is not running any more, in a sentence. */
+export function describeExit(exit: Exit, lastWords: string, what = "server"): string {
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
-  return lastWords === "" ? `The server ended ${how}.` : `The server ended ${how}: ${lastWords}`;
+  return lastWords === "" ? `The ${what} ended ${how}.` : `The ${what} ended ${how}: ${lastWords}`;
 }
 
 function explained(command: Command, error: NodeJS.ErrnoException): LaunchError {

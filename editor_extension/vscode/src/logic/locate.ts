@@ -63,9 +63,10 @@ function inInterpreter(interpreter: string, origin: Origin): Command {
   return { program: interpreter, args: ["-m", "rest_lsp", "serve"], origin };
 }
 
-/** The same program with another subcommand: `doctor` for `serve`. */
-export function withSubcommand(command: Command, subcommand: string): Command {
-  return { ...command, args: command.args.map((word) => (word === "serve" ? subcommand : word)) };
+/** The same program with other words for `serve` and what follows it; undefined where it is started otherwise. */
+export function insteadOfServe(command: Command, words: readonly string[]): Command | undefined {
+  const at = command.args.lastIndexOf("serve");
+  return at < 0 ? undefined : { ...command, args: [...command.args.slice(0, at), ...words] };
 }
 
 async function answer<T>(question: Promise<T>, tried: string[]): Promise<T | undefined> {

@@ -46,6 +46,7 @@ function asking(phase: Extract<Phase, { kind: "running" }>): MenuItem[] {
     { label: "$(question) Explain last suggestion", command: "restLsp.explain" },
     { label: "$(server) Choose model…", command: "restLsp.chooseModel", description: phase.status.model ?? "" },
     { label: "$(sync) Refresh index", command: "restLsp.reindex" },
+    { label: "$(dashboard) Dashboard", command: "restLsp.dashboard" },
     { label: "$(graph) Statistics", command: "restLsp.stats" },
     { label: "$(heart) Doctor", command: "restLsp.doctor" },
     { label: "$(copy) Copy debug info", command: "restLsp.copyDebugInfo" },
