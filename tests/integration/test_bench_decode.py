@@ -201,14 +201,20 @@ def test_each_source_and_idea_is_switched_off_alone(
     assert "without affinity of files" in capsys.readouterr().out
 
 
-def test_keys_that_type_what_was_suggested_are_drafted_from_it(model: Path, workspace: Path, tmp_path: Path) -> None:
+def test_keys_that_type_what_was_suggested_are_drafted_from_it(
+    model: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a text without a grammar, where all is shown that a random model writes."""
+    monkeypatch.setattr("rest_lsp.bench.through.LEAST_LEFT", 0)
+    monkeypatch.setattr("rest_lsp.bench.through.KEYS", 4)
     settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=64)
-    holes = [cut_hole(workspace, case) for case in make_cases(workspace, seed=1, per_kind=2, kinds=["body"])]
+    cut = [cut_hole(workspace, case) for case in make_cases(workspace, seed=1, per_kind=4, kinds=["body"])]
+    holes = [replace(hole, case=replace(hole.case, path="notes.txt")) for hole in cut]
     with open_setup(workspace, settings) as setup:
         keys = [key for of_hole in typed_through(setup, settings, holes) for key in of_hole]
     assert keys
     assert all(key.agrees for key in keys)
-    assert sum(key.tokens for key in keys) > 4 * sum(key.forwards for key in keys), "what is known takes few passes"
+    assert sum(key.tokens for key in keys) > 2 * sum(key.forwards for key in keys), "what is known takes few passes"
     assert all(0 < key.read < 64 for key in keys), "the rest of the prompt is in the KV cache"
 
 
