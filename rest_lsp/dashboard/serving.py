@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import tempfile
 import threading
@@ -54,7 +55,8 @@ def serve_dashboard(
 
 
 def _end_with(stream: BinaryIO, server: uvicorn.Server) -> None:
-    while stream.read(1024):
+    # Not by the stream's own buffer: its lock, held while this waits, would break the end of the interpreter.
+    while os.read(stream.fileno(), 1024):
         pass
     server.should_exit = True
 

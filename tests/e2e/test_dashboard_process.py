@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -49,3 +50,9 @@ def test_it_names_its_page_and_ends_when_its_input_does(process: subprocess.Pope
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(ENDS_S) == 0
+
+
+def test_it_goes_on_until_it_is_told_to_end_and_then_says_nothing(process: subprocess.Popen[str]) -> None:
+    announced(process)
+    process.terminate()
+    assert process.wait(ENDS_S) != -signal.SIGABRT

@@ -40,15 +40,10 @@ class Notebook:
         self._uri = self._path.as_uri()
         self._numbers = list(range(len(texts)))
         self._versions = dict.fromkeys(self._numbers, 1)
-        kind: dict[str, Any] = {"notebookType": "jupyter-notebook", "version": 1}
+        notebook: dict[str, Any] = {"uri": self._uri, "notebookType": "jupyter-notebook", "version": 1}
+        notebook["cells"] = self.cells(*self._numbers)
         documents = [self.item(number, text) for number, text in enumerate(texts)]
-        client.notify(
-            "notebookDocument/didOpen",
-            {
-                "notebookDocument": {**kind, "uri": self._uri, "cells": self.cells(*self._numbers)},
-                "cellTextDocuments": documents,
-            },
-        )
+        client.notify("notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": documents})
 
     def uri(self, number: int) -> str:
         return f"vscode-notebook-cell:{self._path}#W{number}"

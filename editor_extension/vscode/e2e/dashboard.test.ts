@@ -95,6 +95,11 @@ describe("the dashboard", () => {
   });
 
   it("asks nobody but the workbench", () => {
-    assert.deepEqual([...requested], ["127.0.0.1"]);
+    // What has that ending, files of the tab, is answered by the workbench itself; what has no host is data.
+    const others = [...requested].filter((host) => !["127.0.0.1", ""].includes(host));
+    assert.deepEqual(
+      others.filter((host) => !host.endsWith(".vscode-resource.vscode-cdn.net")),
+      [],
+    );
   });
 });

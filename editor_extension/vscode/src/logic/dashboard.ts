@@ -8,7 +8,6 @@ import { within } from "./waiting";
 export const DASHBOARD_ARGUMENTS = ["dashboard", "--no-browser", "--until-eof", "--json"];
 const START_MS = 60_000;
 const ANSWER_MS = 120_000;
-const AGAIN_MS = 100;
 const WRONG_USAGE = 2;
 const TOO_OLD = "The server is too old for the dashboard in a tab. Install a newer one.";
 
@@ -110,7 +109,7 @@ export class Dashboard {
     const process = await this.start();
     try {
       const { address, page } = await within(START_MS, announced(process));
-      const { status, cookie } = await within(START_MS, entered(new URL(address), process));
+      const { status, cookie } = await get(new URL(address), {});
       if (status !== 200 || cookie === "") {
         throw new LaunchError(`The dashboard did not let its own window in (${status}).`, "");
       }
@@ -123,13 +122,7 @@ export class Dashboard {
 }
 
 async function announced(process: ServerProcess): Promise<Announced> {
-  let text = "";
-  for await (const chunk of process.child.stdout.setEncoding("utf8")) {
-    text += chunk;
-    if (text.includes("}")) {
-      break;
-    }
-  }
+  const text = await announcement(process);
   if (text === "") {
     const exit = await process.exited;
     const isUnknown = exit.code === WRONG_USAGE;
@@ -138,18 +131,18 @@ async function announced(process: ServerProcess): Promise<Announced> {
   return JSON.parse(text);
 }
 
-/** The first visit.  A machine with much to do may refuse it although somebody listens. */
-async function entered(address: URL, process: ServerProcess): Promise<{ status: number; cookie: string }> {
-  for (;;) {
-    try {
-      return await get(address, {});
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED" || process.child.exitCode !== null) {
-        throw error;
+/** What is printed up to the end of an object.  The stream is read on: a pipe that is closed would end the process. */
+function announcement(process: ServerProcess): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    process.child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+      if (text.includes("}")) {
+        resolve(text);
       }
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-    }
-  }
+    });
+    process.child.stdout.once("end", () => resolve(text));
+  });
 }
 
 function get(url: URL, headers: Record<string, string>): Promise<{ status: number; cookie: string; text: string }> {
