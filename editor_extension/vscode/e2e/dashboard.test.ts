@@ -81,14 +81,6 @@ describe("the dashboard", () => {
     await live().waitFor();
   });
 
-  it("comes back with the window, and with it its process goes", async () => {
-    const before = await process_();
-    await workbench.page.reload();
-    await until("another process", async () => ![undefined, before].includes(workbench.dashboardProcess()));
-    await live().waitFor();
-    await until("the end of the former", () => !workbench.isRunning(before));
-  });
-
   it("ends its process with its tab", async () => {
     await workbench.closeEditor();
     await noProcess();

@@ -247,10 +247,6 @@ export class Workbench {
     return this.process("rest_lsp\0dashboard");
   }
 
-  isRunning(pid: number): boolean {
-    return ofProcess(pid, "cmdline") !== "";
-  }
-
   private process(words: string): number | undefined {
     return processes().find(
       (pid) =>
