@@ -217,7 +217,9 @@ def through(
 ) -> None:
     """Type what was suggested, every key asking the model: tokens per pass, and what a key makes it read.
 
-    rest-lsp bench through --projects flask,httpx
+    The last key of each hole is also answered without drafts; the exit code is 1 when the tokens differ.
+
+        rest-lsp bench through --projects flask,httpx
     """
     from rest_lsp.bench.through import ThroughOptions, run_through
 

@@ -10,10 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol, cast
-
-from torch import Tensor
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.prompt import Prompt
@@ -22,9 +19,8 @@ from rest_lsp.drafting.drafter import Drafter
 from rest_lsp.drafting.tree import EMPTY_TREE, DraftTree
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.engine import GREEDY, Engine
-from rest_lsp.engine.sampling import Sampling, pick
+from rest_lsp.engine.sampling import Sampling, picker
 from rest_lsp.engine.verifier import Logits, PrefillReport, Verifier
-from rest_lsp.healing import Healing
 
 PARTS = ("draft", "verify", "accept", "other")
 
@@ -142,7 +138,7 @@ def decode_task(engine: Engine, task: Task, drafter: Drafter, sampling: Sampling
     verifier.verify(task.ids[-1], EMPTY_TREE)
     verifier.prefill(known, cancel)
     verifier.verify_ms = 0.0
-    choose = partial(_pick, sampling)
+    choose = picker(sampling)
     start = time.perf_counter()
     steps = decode(
         verifier, task.ids, context=task.prompt.context_ids, drafter=drafter, pick=choose, healing=None, cancel=cancel,
@@ -168,7 +164,3 @@ def decode_task(engine: Engine, task: Task, drafter: Drafter, sampling: Sampling
         draft_ms=tally.draft_ms,
         stop=stop,
     )
-
-
-def _pick(sampling: Sampling, logits: Tensor, position: int, healing: Healing | None) -> int:
-    return pick(logits, position, sampling, healing)

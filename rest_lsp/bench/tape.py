@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 
 import torch
@@ -20,7 +19,7 @@ from rest_lsp.drafting.drafter import Drafter, Verdict
 from rest_lsp.drafting.tree import DraftTree
 from rest_lsp.engine.decode import Step, decode
 from rest_lsp.engine.engine import GREEDY, Engine
-from rest_lsp.engine.sampling import Sampling, pick
+from rest_lsp.engine.sampling import Sampling, picker
 from rest_lsp.engine.verifier import Logits, PrefillReport, Verifier
 from rest_lsp.healing import Healing
 
@@ -59,7 +58,7 @@ class TapedEngine(Engine):
         self.last_prefill = verifier.prefill(prompt[:-1], cancel)
         past = len(prompt) - 1
         steps = decode(
-            verifier, prompt, context=context, drafter=_Clocked(drafter, self._cost), pick=partial(_pick, sampling),
+            verifier, prompt, context=context, drafter=_Clocked(drafter, self._cost), pick=picker(sampling),
             healing=healing, cancel=cancel, max_tokens=max_tokens + BEYOND,
         )  # fmt: skip
         try:
@@ -137,7 +136,3 @@ class _Clocked:
     def observe(self, tree: DraftTree, verdict: Verdict) -> None:
         ms = self._cost.ms(verdict.n_rows, self._past)
         self._drafter.observe(tree, verdict._replace(verify_ms=ms))
-
-
-def _pick(sampling: Sampling, logits: Tensor, position: int, healing: Healing | None) -> int:
-    return pick(logits, position, sampling, healing)

@@ -142,7 +142,7 @@ def longest(ints: Ints, weights: Floats, limit: int) -> Ints:
     Of the length that is cut, a sample is taken at equal distances of weight: what stands for much is met more often,
     and stands for more then; `weights` are changed so.
     """
-    order = _by_length(ints)
+    order = by_length(ints, int(np.max(ints[:, LENGTH])))
     if len(order) <= limit:
         return order
     last = ints[order[limit - 1], LENGTH]
@@ -168,16 +168,18 @@ def longest(ints: Ints, weights: Floats, limit: int) -> Ints:
 
 
 @kernel
-def _by_length(ints: Ints) -> Ints:
-    """Counting them by length is quicker than comparing, and keeps the order of those that are alike."""
-    most = max([row[LENGTH] for row in ints])
+def by_length(ints: Ints, most: int) -> Ints:
+    """Numbers of all rows, the longest match first, else in their order; more than `most` counts as so many.
+
+    Counting them by length is quicker than comparing, and keeps the order of those that are alike.
+    """
     at = np.zeros(most + 2, np.int32)
     for row in ints:
-        at[most - row[LENGTH] + 1] += 1
+        at[most - min(row[LENGTH], most) + 1] += 1
     at = np.cumsum(at).astype(np.int32)
     order = np.empty(len(ints), np.int32)
     for number in range(len(ints)):
-        shorter = most - ints[number, LENGTH]
+        shorter = most - min(ints[number, LENGTH], most)
         order[at[shorter]] = number
         at[shorter] += 1
     return order

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from rest_lsp.compiling import kernel
 from rest_lsp.datastore.occurrence import LENGTH, N_TOKENS, TOKENS, TRAITS
+from rest_lsp.datastore.search_view import by_length
 from rest_lsp.drafting import traits as t
 
 Ints = npt.NDArray[np.int32]
@@ -147,24 +148,11 @@ def new_nodes(known: Known, n_branches: int) -> tuple[Nodes, Ints]:
     ints = known.places.ints
     n, n_tokens = len(ints), np.sum(ints[:, N_TOKENS])
     pool = np.empty(n + n_tokens, np.int32)
-    _sort_by_length(ints, pool)
+    pool[:n] = by_length(ints, LONGEST)
     nodes = np.empty(1 + n_tokens + n_branches * known.successors.shape[1], NODE)
     _add(nodes, 0, known.last, ROOT, 0, 0)
     nodes[0].n, nodes[0].spelled, nodes[0].chance = n, 0, -1.0
     return nodes, pool
-
-
-@kernel
-def _sort_by_length(ints: Ints, pool: Ints) -> None:
-    """Write the numbers of all places, the longest match first, else in their order, to the beginning of the pool."""
-    at = np.zeros(LONGEST + 2, np.int32)
-    for place in range(len(ints)):
-        at[LONGEST - min(ints[place, LENGTH], LONGEST) + 1] += 1
-    at = np.cumsum(at)
-    for place in range(len(ints)):
-        shorter = LONGEST - min(ints[place, LENGTH], LONGEST)
-        pool[at[shorter]] = place
-        at[shorter] += 1
 
 
 @kernel

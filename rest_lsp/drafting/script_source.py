@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rest_lsp.drafting.source import NO_ROWS, NOWHERE, Occurrence, Proposal, rows_of
+from rest_lsp.drafting.source import NOWHERE, Occurrence, Proposal, rows_of
 
 DEPTH = 24
 CERTAIN = 16
@@ -39,7 +39,7 @@ class ScriptSource:
             at, agreed = self._found_again(context, at)
         tokens = tuple(self._script[at : at + max(depth, DEPTH)]) if agreed else ()
         found = [Occurrence(min(agreed, CERTAIN), tokens, 1.0, NOWHERE)] if tokens else []
-        return Proposal(self.name, rows_of(found, self._traits) if found else NO_ROWS)
+        return Proposal(self.name, rows_of(found, self._traits))
 
     def _found_again(self, context: Sequence[int], lost_at: int) -> tuple[int, int]:
         """The place behind the longest agreement with the context, and its length; (lost_at, 0) where there is none."""

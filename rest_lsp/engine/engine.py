@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 
@@ -21,7 +20,7 @@ from rest_lsp.engine.int8_model import Int8Model
 from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.model import Model
 from rest_lsp.engine.room import needing_room
-from rest_lsp.engine.sampling import Sampling, pick
+from rest_lsp.engine.sampling import Sampling, picker
 from rest_lsp.engine.static_model import StaticModel
 from rest_lsp.engine.torch_model import PathwiseModel
 from rest_lsp.engine.verifier import ModelVerifier, PrefillReport
@@ -163,7 +162,7 @@ class Engine:
                 prompt,
                 context=context,
                 drafter=drafter,
-                pick=partial(_pick, sampling),
+                pick=picker(sampling),
                 healing=healing,
                 cancel=cancel,
                 max_tokens=max_tokens,
@@ -186,10 +185,6 @@ class Engine:
         """Empty the KV caches."""
         if self._verifier is not None:
             self._verifier.forget()
-
-
-def _pick(sampling: Sampling, logits: torch.Tensor, position: int, healing: Healing | None) -> int:
-    return pick(logits, position, sampling, healing)
 
 
 def gpu_bytes(packed: PackedModel, capacity: int) -> int:

@@ -5,6 +5,7 @@ Because a draw is a function of its position, a sampled run with drafts equals t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,11 @@ def pick(logits: Tensor, position: int, sampling: Sampling, healing: Healing | N
         logits = logits[torch.tensor(allowed, device=logits.device)]
     choice = _largest(logits) if sampling.temperature <= 0 else _draw(logits, position, sampling)
     return choice if allowed is None else int(allowed[choice])
+
+
+def picker(sampling: Sampling) -> Callable[[Tensor, int, Healing | None], int]:
+    """`pick` for a decode loop."""
+    return lambda logits, position, healing: pick(logits, position, sampling, healing)
 
 
 def log_probability(logits: Tensor, token: int, healing: Healing | None) -> float:

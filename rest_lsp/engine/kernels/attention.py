@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rest_lsp.compiling import kernel, reordering_kernel
 from rest_lsp.engine.kernels.lanes import fma
-from rest_lsp.engine.kernels.rows import exponential
+from rest_lsp.engine.kernels.rows import exponential, largest
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -57,14 +57,6 @@ def _score(queries: Floats, keys: Floats, n: int, scores: Floats) -> None:
 
 
 @reordering_kernel
-def _largest(scores: Floats) -> np.float32:
-    largest: np.float32 = scores[0]
-    for i in range(1, len(scores)):
-        largest = max(largest, scores[i])
-    return largest
-
-
-@reordering_kernel
 def _sum(scores: Floats) -> np.float32:
     total = np.float32(0)
     for i in range(len(scores)):
@@ -75,9 +67,9 @@ def _sum(scores: Floats) -> np.float32:
 @kernel
 def _to_shares(scores: Floats) -> None:
     """Softmax in place."""
-    largest = _largest(scores)
+    above = largest(scores)
     for i in range(len(scores)):
-        scores[i] = exponential(scores[i] - largest)
+        scores[i] = exponential(scores[i] - above)
     inverse = np.float32(1) / _sum(scores)
     for i in range(len(scores)):
         scores[i] *= inverse

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rest_lsp.compiling import kernel, reordering_kernel
-from rest_lsp.engine.kernels.rows import exponential
+from rest_lsp.engine.kernels.rows import exponential, largest
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,14 +34,6 @@ def log_share(logits: Floats, token: int) -> float:
     for begin in range(0, len(logits), _BLOCK):
         total += float(_sum_of_powers(logits[begin : begin + _BLOCK], above))
     return float(logits[token]) - float(above) - math.log(total)
-
-
-@reordering_kernel
-def largest(x: Floats) -> np.float32:
-    found: np.float32 = x[0]
-    for i in range(1, len(x)):
-        found = max(found, x[i])
-    return found
 
 
 @reordering_kernel

@@ -26,6 +26,14 @@ def sum_of_squares(x: Floats) -> np.float32:
 
 
 @reordering_kernel
+def largest(x: Floats) -> np.float32:
+    found: np.float32 = x[0]
+    for i in range(1, len(x)):
+        found = max(found, x[i])
+    return found
+
+
+@reordering_kernel
 def largest_magnitude(x: Floats) -> np.float32:
     largest = np.float32(0)
     for i in range(len(x)):
