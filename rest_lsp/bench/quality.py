@@ -20,18 +20,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rest_lsp.assembly import LoadedModel, load_model
 from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.plot import check_plotting
-from rest_lsp.bench.quality_arms import CONTEXT, INT8, POST, RAW, USUAL_ARMS, Arm, Ours, RawModel
+from rest_lsp.bench.quality_arms import INT8, POST, RAW, USUAL_ARMS, Answer, Arm, Ours
 from rest_lsp.bench.quality_cases import PROJECTS, SETS, QualityCase, parse_sets, quality_cases
 from rest_lsp.bench.quality_judge import check_judging, judge
 from rest_lsp.bench.quality_kept import KeptVerdicts
 from rest_lsp.bench.quality_plot import write_quality_plot
 from rest_lsp.bench.quality_report import QualityReport, print_quality
+from rest_lsp.bench.raw_model import RawModel
 from rest_lsp.bench.setup import bench_settings, drafted, open_setup
 from rest_lsp.bench.summary import write_report
 from rest_lsp.cli_terminal import progress_bars
 from rest_lsp.completion.multiline import Mode
 from rest_lsp.config import Settings
-from rest_lsp.workspace import model_name
+from rest_lsp.errors import RestLspError
+from rest_lsp.models.store import open_source
+from rest_lsp.workspace import model_name, model_store
 
 TELLING_OPTIONS = ("max_tokens_single", "max_tokens_multi", "prompt_tokens", "anchor_lines", "temperature")
 
@@ -90,15 +93,16 @@ def ask_all(cases: Sequence[QualityCase], arms: list[str], kept: KeptVerdicts, s
 def ask(
     case: QualityCase, arms: Sequence[str], raw: RawModel | None, ours: Mapping[str, Ours], kept: KeptVerdicts
 ) -> None:
-    """One case to those `arms` that have not answered."""
-    if RAW in arms and raw is not None:
-        kept.add(judge(case, RAW, raw.answer(case)))
+    """One case to those `arms` that have not answered; the answer of INT8 is a guess at that of RAW."""
     if {INT8, POST} & {*arms}:
         for arm, answer in ours[""].answers(case).items():
             if arm in arms:
                 kept.add(judge(case, arm, answer))
+    if RAW in arms and raw is not None:
+        text, n_tokens = raw.answer(case, guess=kept.text(case.id, INT8))
+        kept.add(judge(case, RAW, Answer(text, case.offset, n_tokens, ms=0.0)))
     for arm in arms:
-        if Arm.parse(arm).name == CONTEXT:
+        if Arm.parse(arm).is_variant:
             kept.add(judge(case, arm, ours[arm].answers(case)[POST]))
 
 
@@ -107,42 +111,51 @@ class Models:
     """What the wanted arms need, loaded once."""
 
     settings: Settings
-    by_context: Mapping[str, Settings]
+    by_arm: Mapping[str, Settings]
     raw: RawModel | None
-    model: LoadedModel | None
+    model: LoadedModel
 
     @contextmanager
     def in_workspace(self, workspace: Path | None) -> Iterator[Mapping[str, Ours]]:
-        """Ours with the index of `workspace`, or of an empty folder: by arm with other files, "" without."""
-        if self.model is None:
-            yield {}
-            return
+        """Ours with the index of `workspace`, or of an empty folder: by variant, "" as it is."""
         with ExitStack() as stack:
             root = workspace or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             index = stack.enter_context(open_setup(root, self.settings, self.model)).datastore
             modes: tuple[Mode, ...] = get_args(Mode)
             yield {
                 arm: Ours({mode: drafted(self.model, index, in_mode(own, mode), empties=False) for mode in modes})
-                for arm, own in self.by_context.items()
+                for arm, own in self.by_arm.items()
             }
 
 
 @contextmanager
 def load_arms(arms: Sequence[str], settings: Settings) -> Iterator[Models]:
-    """The model once for each form that is needed."""
-    by_context = {arm: with_context(settings, Arm.parse(arm)) for arm in arms if Arm.parse(arm).name == CONTEXT}
-    by_context[""] = with_context(settings, Arm(POST))
-    plain = settings.model_copy(update={"device": settings.device.model_copy(update={"dtype": "fp32"})})
+    """Ours, and the model by itself where it is wanted."""
+    by_arm = {arm: as_arm(settings, Arm.parse(arm)) for arm in arms if Arm.parse(arm).is_variant}
+    by_arm[""] = as_arm(settings, Arm(POST))
     with progress_bars() as progress:
-        raw = RawModel(load_model(plain, progress), settings.completion) if RAW in arms else None
         # The largest context says how large the KV cache must be.
-        largest = max(by_context.values(), key=lambda own: own.completion.context_tokens)
-        ours = load_model(largest, progress) if {*arms} != {RAW} else None
-    yield Models(settings, by_context, raw, ours)
+        largest = max(by_arm.values(), key=lambda own: own.completion.context_tokens)
+        model = load_model(largest, progress)
+        raw = load_raw(settings, model) if RAW in arms else None
+    yield Models(settings, by_arm, raw, model)
 
 
-def with_context(settings: Settings, arm: Arm) -> Settings:
-    chosen = {"context_tokens": arm.tokens, "context_kinds": arm.kinds}
+def load_raw(settings: Settings, model: LoadedModel) -> RawModel:
+    """From the file or folder that ours was converted from.  Raises RestLspError."""
+    original = model_store(settings).path(model_name(settings))
+    if original is None:
+        raise RestLspError(
+            f"The file of the model {model_name(settings)} is not here any more.", "Pull it, or leave out the arm raw."
+        )
+    return RawModel.load(open_source(original), model.tokenizer, settings.completion)
+
+
+def as_arm(settings: Settings, arm: Arm) -> Settings:
+    """The settings that a variant asks for."""
+    chosen: dict[str, object] = {"context_tokens": arm.tokens, "context_kinds": arm.kinds}
+    if arm.lines is not None:
+        chosen["anchor_lines"] = arm.lines
     return settings.model_copy(update={"completion": settings.completion.model_copy(update=chosen)})
 
 

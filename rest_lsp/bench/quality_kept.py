@@ -45,6 +45,10 @@ class KeptVerdicts:
         there = {verdict.arm for verdict in self.verdicts if verdict.id == case_id}
         return [arm for arm in arms if arm not in there]
 
+    def text(self, case_id: str, arm: str) -> str:
+        """What `arm` answered; nothing where it has not."""
+        return next((verdict.text for verdict in self.verdicts if (verdict.id, verdict.arm) == (case_id, arm)), "")
+
     def _read(self, lines: list[str], subject: Mapping[str, Any]) -> None:
         try:
             found = json.loads(lines[0])["subject"]

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from rest_lsp.bench.machine import Machine
-from rest_lsp.bench.quality_arms import ARMS, Arm
+from rest_lsp.bench.quality_arms import ARMS, RAW, Arm
 from rest_lsp.bench.quality_cases import SETS
 from rest_lsp.bench.quality_judge import Verdict
 
 
 @dataclass(frozen=True)
 class Row:
-    """One arm on one set, or on one project of it; shares of 1, None where nothing could be run."""
+    """One arm on one set, or on one project of it; shares of 1, None where nothing could be run.  RAW has no times."""
 
     set: str
     group: str | None
@@ -29,7 +29,7 @@ class Row:
     exact: float
     line_exact: float
     similarity: float
-    median_ms: float
+    median_ms: float | None
     prompt_tokens: float
 
 
@@ -88,7 +88,8 @@ def print_quality(console: Console, report: QualityReport) -> None:
         previous = (row.set, row.group)
         pass_at_1 = "–" if row.pass_at_1 is None else f"{row.pass_at_1:.1%}"
         shares = (pass_at_1, f"{row.exact:.1%}", f"{row.line_exact:.1%}", f"{row.similarity:.3f}")
-        table.add_row(row.group or row.set, row.arm, str(row.cases), *shares, f"{row.median_ms:.0f}")
+        ms = "–" if row.median_ms is None else f"{row.median_ms:.0f}"
+        table.add_row(row.group or row.set, row.arm, str(row.cases), *shares, ms)
     console.print(table)
     for arm in report.arms:
         console.print(f"{arm}: {described(arm)}.", highlight=False)
@@ -112,6 +113,6 @@ def _row(name: str, group: str | None, arm: str, verdicts: Sequence[Verdict]) ->
         exact=mean(verdict.exact for verdict in verdicts),
         line_exact=mean(verdict.line_exact for verdict in verdicts),
         similarity=mean(verdict.similarity for verdict in verdicts),
-        median_ms=median(verdict.ms for verdict in verdicts),
+        median_ms=None if arm == RAW else median(verdict.ms for verdict in verdicts),
         prompt_tokens=mean(verdict.prompt_tokens for verdict in verdicts),
     )

@@ -71,7 +71,7 @@ def quality(
         str,
         typer.Option(
             help="raw (fp32 by itself), int8 (ours), post (ours, post-processed), context[:KINDS[:TOKENS]] (with parts "
-            "of other files: definitions, similar or both).",
+            "of other files: definitions, similar or both), anchor:LINES (the prompt split above the cursor).",
             metavar="ARMS",
         ),
     ] = "raw,int8,post",
@@ -99,6 +99,8 @@ def quality(
         rest-lsp bench quality --sets single-line --results single-line.jsonl
 
         rest-lsp bench quality --sets repository --arms post,context:similar:256 --results context.jsonl
+
+        rest-lsp bench quality --sets repository --arms anchor:0,anchor:4,anchor:16 --results anchors.jsonl
     """
     from rest_lsp.bench.quality import QualityOptions, run_quality
 

@@ -68,6 +68,14 @@ def test_parts_of_other_files_are_arms_that_can_be_compared(
     assert read["post"] == read["context:definitions:300"] < read["context:similar:300"] <= read["post"] + 2 * 300
 
 
+@pytest.mark.usefixtures("place")
+def test_the_distance_of_the_anchor_is_an_arm(tmp_path: Path) -> None:
+    report = run(tmp_path, "--sets", REPOSITORY, "--arms", "anchor:0,anchor:64")
+    assert [*report["arms"]] == ["anchor:0", "anchor:64"]
+    read = [verdict["prompt_tokens"] for verdict in report["verdicts"]]
+    assert all(read), "both read the document"
+
+
 @pytest.mark.parametrize(("name", "count"), [("single-line", 1033), ("random-span", 328)])
 def test_what_stood_there_is_right_and_nothing_is_not(name: str, count: int, tmp_path: Path) -> None:
     cases = quality_cases([name], "", None, tmp_path)
@@ -103,7 +111,14 @@ def test_results_of_another_run_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--arms", "all"], ["--arms", "context:all"], ["--arms", "raw:both"], ["--sets", "everything"]]
+    "arguments",
+    [
+        ["--arms", "all"],
+        ["--arms", "context:all"],
+        ["--arms", "raw:both"],
+        ["--arms", "anchor"],
+        ["--sets", "everything"],
+    ],
 )
 def test_what_does_not_exist_is_told(arguments: list[str]) -> None:
     result = CliRunner().invoke(app, ["quality", *arguments])
