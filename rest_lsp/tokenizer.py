@@ -32,6 +32,10 @@ _LOSSY_STEPS = frozenset(
 )
 
 
+_LINES = ("x", "    x", "\tx", "}")
+"""Beginnings of lines, one of each kind that tokenisers tell apart."""
+
+
 class Tokenizer:
     """A Hugging Face tokenizer.json, byte-level BPE or SentencePiece style.  Immutable; threads may share it."""
 
@@ -53,6 +57,7 @@ class Tokenizer:
         self._backend = _build(serialised, name)
         self._words = word_encoder(text_only, self._encode_plainly)
         self._tokens = vocabulary.text
+        self._settled = lru_cache(maxsize=1024)(self._find_settled)
         self._control_names = vocabulary.control
         self._is_byte_level = _is_byte_level(description)
         self.vocab_size = 1 + max([*vocabulary.text.values(), *vocabulary.control.values()])
@@ -92,6 +97,17 @@ class Tokenizer:
         """The bytes that one token stands for; empty for control ids and for ids beyond the vocabulary."""
         return self._spellings[token] if token < self.vocab_size else b""
 
+    def is_settled(self, token: int) -> bool:
+        """Whether `token` ends a line and is the same whatever the next line begins with."""
+        return self._settled(token)
+
+    def _find_settled(self, token: int) -> bool:
+        spelling = self.token_bytes(token)
+        if not spelling.endswith(b"\n"):
+            return False
+        text = spelling.decode("utf-8", "replace")
+        return all(self.encode(text + line)[:1] == [token] for line in _LINES)
+
     def control_id(self, name: str) -> int | None:
         """The id of a control token by its written name, such as "<|fim_prefix|>"; None when there is no such token."""
         return self._control_names.get(name)
@@ -123,6 +139,7 @@ class SortedVocabulary:
         self._order = np.array(order, dtype=np.int64)
         self._keys = [spellings[token] for token in order]
         self._agreeing = lru_cache(maxsize=256)(self._find_agreeing)
+        self._going_on = lru_cache(maxsize=4096)(self._finds_going_on)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of one token; empty for control ids and ids beyond the vocabulary."""
@@ -144,6 +161,14 @@ class SortedVocabulary:
         """Ids of the tokens that spell exactly these bytes: one or none, or two where byte tokens repeat characters."""
         return self._order[bisect_left(self._keys, spelling) : bisect_left(self._keys, spelling + b"\0")]
 
+    def goes_on(self, tail: bytes) -> bool:
+        """Whether some token spells `tail` and more behind it, other than more blank lines."""
+        return self._going_on(tail)
+
+    def _finds_going_on(self, tail: bytes) -> bool:
+        spellings = (self._spellings[token] for token in self.starting_with(tail).tolist())
+        return any(len(spelling) > len(tail) and not _ends_blank(spelling[len(tail) :]) for spelling in spellings)
+
     def agreeing_with(self, pending: bytes) -> npt.NDArray[np.int64]:
         """Ids, ascending, of tokens that start with `pending` or that `pending` starts with.  Do not modify."""
         return self._agreeing(pending)
@@ -153,6 +178,10 @@ class SortedVocabulary:
         agreeing = np.sort(np.concatenate([*shorter, self.starting_with(pending)]))
         agreeing.flags.writeable = False
         return agreeing
+
+
+def _ends_blank(spelling: bytes) -> bool:
+    return spelling.endswith(b"\n") and spelling.isspace()
 
 
 class _Vocabulary(NamedTuple):

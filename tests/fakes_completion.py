@@ -28,21 +28,28 @@ WORDS = (" return", "(self", "self", "print", "def", " the", "    ", "        ",
 
 
 @cache
-def small_tokenizer(controls: tuple[str, ...] = CONTROLS) -> Tokenizer:
-    """Byte-level BPE with all bytes and a few words, among them those that a cursor likes to cut."""
+def small_tokenizer(
+    controls: tuple[str, ...] = CONTROLS, words: tuple[str, ...] = WORDS, split: str | None = None
+) -> Tokenizer:
+    """Byte-level BPE with all bytes and a few words, among them those that a cursor likes to cut.
+
+    `split` is the regular expression that cuts text before merging; without one, that of GPT-2.
+    """
     vocabulary = {char: index for index, char in enumerate(_byte_alphabet().values())}
     merges: list[str] = []
-    for word in WORDS:
+    for word in words:
         spelled = "".join(_byte_alphabet()[byte] for byte in word.encode())
         for end in range(2, len(spelled) + 1):
             if spelled[:end] not in vocabulary:
                 vocabulary[spelled[:end]] = len(vocabulary)
                 merges.append(f"{spelled[: end - 1]} {spelled[end - 1]}")
     added = [{"id": len(vocabulary) + i, "content": name, **_ADDED} for i, name in enumerate(controls)]
+    cuts = [{"type": "Split", "pattern": {"Regex": split}, "behavior": "Isolated", "invert": False}] if split else []
+    flags = {"add_prefix_space": False, "trim_offsets": True, "use_regex": split is None}
     description: dict[str, Any] = {
         "added_tokens": added,
         "normalizer": None,
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [*cuts, {"type": "ByteLevel", **flags}]},
         "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
         "model": {"type": "BPE", "vocab": vocabulary, "merges": merges},
     }

@@ -29,7 +29,7 @@ class Prompt:
 
     ids           what the model reads: markers, prefix, suffix, then the middle without the tokens that are healed
     context_ids   the linear text before the cursor: prefix and middle, without markers and healed tokens
-    healing       the typed bytes that generation must reproduce first; None when the cursor stands right at the anchor
+    healing       the typed bytes that generation must reproduce first; None at the anchor and behind a line's end
     """
 
     ids: list[int]
@@ -139,15 +139,18 @@ class PromptBuilder:
 
 
 def first_cut_token(ids: Sequence[int], tokenizer: Tokenizer) -> int:
-    """Index of the first token of `ids` that more text may change.
+    """Index of the first token of `ids` that more text may change; their number when there is none.
 
-    That is always the last one ("    " becomes "   " before " return"), and any from which on some token of the
-    vocabulary would spell more than what is typed ("(se" of "(self").
+    That is always the last one ("    " becomes "   " before " return"), unless it ends a line for good, and any from
+    which on some token of the vocabulary would spell more than what is typed ("(se" of "(self").  Tokens of more blank
+    lines do not count: behind a blank line, the model would have to choose among them although it expects code.
     """
-    vocabulary, tail, first = tokenizer.sorted_vocabulary, b"", max(0, len(ids) - 1)
+    vocabulary, tail, first = tokenizer.sorted_vocabulary, b"", len(ids)
+    if ids and not tokenizer.is_settled(ids[-1]):
+        first -= 1
     for index in range(len(ids) - 1, max(-1, len(ids) - 1 - MAX_HEALED_TOKENS), -1):
         tail = tokenizer.token_bytes(ids[index]) + tail
-        if len(vocabulary.starting_with(tail)) > len(vocabulary.spelling_exactly(tail)):
+        if vocabulary.goes_on(tail):
             first = index
     return first
 

@@ -12,14 +12,21 @@ from rest_lsp.completion.fim import find_family
 from rest_lsp.completion.prompt import Prompt, PromptBuilder
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import take_snapshot
+from rest_lsp.tokenizer import Tokenizer
 from tests.fakes_completion import at_cursor, control, small_tokenizer
 
 TOKENIZER = small_tokenizer()
 PREFIX, SUFFIX, MIDDLE = (control(f"<|fim_{name}|>") for name in ("prefix", "suffix", "middle"))
 
 
-def build(request: CompletionRequest, *, budget: int = 4000, anchor_lines: int = 4) -> Prompt:
-    builder = PromptBuilder(TOKENIZER, find_family(TOKENIZER), budget_tokens=budget, anchor_lines=anchor_lines)
+LIKE_QWEN = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+"""Cuts behind the last line end of a run of blanks; GPT-2 cuts before the last blank, wherever the line ends."""
+
+
+def build(
+    request: CompletionRequest, *, budget: int = 4000, anchor_lines: int = 4, tokenizer: Tokenizer = TOKENIZER
+) -> Prompt:
+    builder = PromptBuilder(tokenizer, find_family(tokenizer), budget_tokens=budget, anchor_lines=anchor_lines)
     return builder.build_prompt(take_snapshot(request, builder.reach))
 
 
@@ -65,6 +72,28 @@ def test_nothing_is_healed_where_nothing_is_typed() -> None:
         prompt = build(at_cursor(document), anchor_lines=0)
         assert prompt.healing is None
         assert prompt.middle_ids == []
+
+
+@pytest.mark.parametrize(
+    ("split", "document", "pending"),
+    [
+        (LIKE_QWEN, "x\n█", b""),
+        (LIKE_QWEN, "x\n\n█", b""),
+        (LIKE_QWEN, "x()\n\n█\n", b""),
+        (LIKE_QWEN, "x\n\n  █", b"  "),
+        (None, "x\n█", b"\n"),
+        (None, "x\n\n█", b"\n\n"),
+    ],
+)
+def test_a_line_end_is_healed_only_where_it_may_belong_to_the_next_line(
+    split: str | None, document: str, pending: bytes
+) -> None:
+    blanks = ("\n\n\n", "  ") if split else ("\n\n   ", "\n   ")
+    tokenizer = small_tokenizer(words=blanks, split=split)
+    prompt = build(at_cursor(document), anchor_lines=8, tokenizer=tokenizer)
+    assert prompt.pending == pending
+    assert tokenizer.decode(prompt.middle_ids).encode() + pending == document.partition("█")[0].encode()
+    assert (prompt.healing is None) == (pending == b"")
 
 
 def test_an_empty_document_gives_the_markers_alone() -> None:
