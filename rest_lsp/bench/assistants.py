@@ -9,12 +9,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from rest_lsp.bench.lsp_process import LspProcess
+from rest_lsp.bench.lsp_process import Answer, LspProcess
 from rest_lsp.bench.server_outcomes import Judged, read_outcomes
 from rest_lsp.bench.typist import Edit
 from rest_lsp.cancellation import CancelToken
@@ -59,22 +59,17 @@ class Assistant(Protocol):
     def close(self) -> None: ...
 
 
-class ServerAssistant:
-    """`rest-lsp record` as an editor would run it.  `outcomes` tells, in the end, which keys reached the model."""
+class WindowAssistant:
+    """A window of an editor, and the server that it starts by `command`."""
 
-    def __init__(self, root: Path, options: Mapping[str, object]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="rest-lsp-bench-")
-        self._recording = Path(self._folder.name) / "session.jsonl"
-        command = [sys.executable, "-m", "rest_lsp", "record", str(self._recording)]
-        self.process = LspProcess(command)
+    def __init__(self, command: Sequence[str], root: Path, options: Mapping[str, object]) -> None:
+        self.process = LspProcess([sys.executable, "-m", "rest_lsp", *command])
         self.process.ask(
             "initialize",
             {"processId": None, "clientInfo": {"name": "rest-lsp bench"}, "rootUri": root.as_uri(),
              "capabilities": {"general": {"positionEncodings": ["utf-16"]}}, "initializationOptions": dict(options)},
         )  # fmt: skip
         self.process.notify("initialized", {})
-        self.status = self.process.wait_until_ready()
-        self.before = self.stats()
         self._uri, self._text, self._version = "", "", 0
         self._requests: dict[int, tuple[int, str]] = {}
 
@@ -127,6 +122,24 @@ class ServerAssistant:
         shown = _shown(items[0], asked[1]) if items else None
         return Reply(answer.at_s, shown, is_cancelled or (answer.result is None and error is None), error)
 
+    def wait_for(self, version: int) -> Answer:
+        """The answer to the request at this version.  Raises RestLspError when none comes."""
+        return self.process.wait_for(self._requests[version][0])
+
+    def close(self) -> None:
+        self.process.__exit__(None, None, None)
+
+
+class ServerAssistant(WindowAssistant):
+    """`rest-lsp record` as an editor would run it.  `outcomes` tells, in the end, which keys reached the model."""
+
+    def __init__(self, root: Path, options: Mapping[str, object]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="rest-lsp-bench-")
+        self._recording = Path(self._folder.name) / "session.jsonl"
+        super().__init__(["record", str(self._recording)], root, options)
+        self.status = self.process.wait_until_ready()
+        self.before = self.stats()
+
     def stats(self) -> dict[str, Any]:
         found: dict[str, Any] = self.process.ask("workspace/executeCommand", _STATS)
         return found
@@ -136,7 +149,7 @@ class ServerAssistant:
         return {version: judged for (_, version), judged in read_outcomes(self._recording).items()}
 
     def close(self) -> None:
-        self.process.__exit__(None, None, None)
+        super().close()
         self._folder.cleanup()
 
 

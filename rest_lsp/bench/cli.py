@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Measure on this machine what draft
 app.command()(store_cli.index)
 app.command()(store_cli.retrieval)
 app.command()(suggestions_cli.keystrokes)
+app.command()(suggestions_cli.windows)
 app.command()(suggestions_cli.quality)
 
 

@@ -1,4 +1,4 @@
-"""`rest-lsp bench keystrokes` and `bench quality`: what people see, not how fast it is decoded."""
+"""`rest-lsp bench keystrokes`, `windows` and `quality`: what people see, not how fast it is decoded."""
 
 from __future__ import annotations
 
@@ -56,6 +56,48 @@ def keystrokes(
             recording=recording,
             json=json,
             plot=plot,
+            overrides=overrides,
+        )
+    )
+
+
+@takes_options("model", "device", "completion", "drafting")
+def windows(
+    *,
+    projects: Annotated[
+        str, typer.Option(help="Pinned projects, a window each, with commas.", metavar="NAMES")
+    ] = "flask,requests,httpx",
+    seconds: Annotated[float, typer.Option(min=0, help="How long three windows type at once.")] = 60.0,
+    rounds: Annotated[int, typer.Option(min=0, help="Functions that are typed alone and beside indexing.")] = 6,
+    keys: Annotated[int, typer.Option(min=1, help="Keys of each of them.")] = 12,
+    cadence: Annotated[float, typer.Option(min=0, help="Milliseconds from key to key, on average.")] = 200.0,
+    folder: Annotated[
+        Path | None, typer.Option(help="What is indexed meanwhile. Default: the standard library.", metavar="DIR")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed chooses other functions and times.")] = 1,
+    json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
+    overrides: Overrides,
+) -> None:
+    """Three windows that share a process: their memory beside one server's, typing at once, and typing beside indexing.
+
+    Real fronts and a daemon of the measurement's own; yours is left alone.
+
+        rest-lsp bench windows --json windows.json
+
+        rest-lsp bench windows --seconds 10 --rounds 2
+    """
+    from rest_lsp.bench.windows import WindowsOptions, run_windows
+
+    run_windows(
+        WindowsOptions(
+            projects=projects,
+            seconds=seconds,
+            rounds=rounds,
+            keys=keys,
+            cadence_ms=cadence,
+            seed=seed,
+            folder=folder,
+            json=json,
             overrides=overrides,
         )
     )
