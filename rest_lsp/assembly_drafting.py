@@ -19,7 +19,7 @@ from rest_lsp.drafting import expansion
 from rest_lsp.drafting.affinity import Affinity
 from rest_lsp.drafting.cost_model import Budget
 from rest_lsp.drafting.datastore_source import DatastoreSource, TraitsOf
-from rest_lsp.drafting.deleted import DeletedText, typed_of
+from rest_lsp.drafting.deleted import DeletedText
 from rest_lsp.drafting.document_encoder import DocumentEncoder
 from rest_lsp.drafting.document_source import LIVE, DocumentSource
 from rest_lsp.drafting.drafter import Drafter, NoDrafter
@@ -128,7 +128,7 @@ class Drafting:
         self, texts: Sequence[Recent], path: str | None, before: str, prompt: Prompt
     ) -> Iterator[DraftSource]:
         for recent in texts:
-            typed = typed_of(recent, path, before)
+            typed = recent.typed(path, before)
             if typed is not None and recent.text.startswith(typed) and typed != recent.text:
                 script = self._script(recent.text[len(typed) :], prompt)
                 yield ScriptSource("typed through", THROUGH, script, n_known=len(prompt.context_ids), agreed=CERTAIN)
@@ -138,7 +138,7 @@ class Drafting:
 
     def _deleted(self, path: str | None, before: str, prompt: Prompt) -> Iterator[DraftSource]:
         for recent in self.deleted.texts():
-            typed = typed_of(recent, path, before)
+            typed = recent.typed(path, before)
             if typed is not None:
                 goes_on = recent.text.startswith(typed)
                 script = (

@@ -162,7 +162,12 @@ class CompletionService:
         with run.stats.span("build_prompt"):
             prompt = self._prompt(request, snapshot)
         rules = self._stop_rules(snapshot, prompt, run.max_tokens)
-        self._generate(run, prompt, rules, cancel)
+        try:
+            self._generate(run, prompt, rules, cancel)
+        except Cancelled:
+            # The key that superseded it often agrees with what was written until then.
+            self._remember(request, snapshot, rules.text)
+            raise
         with run.stats.span("postprocess"):
             insertion = postprocess(rules.text, snapshot)
             run.confidence = confidence(run.log_probs, rules.starts, rules.text, insertion.text)
@@ -170,12 +175,15 @@ class CompletionService:
                 occasion_of(snapshot, request.trigger, multiline=rules.is_multiline), self._options
             ):
                 insertion, run.is_doubtful = Insertion("", 0), True
-        if self._recent is not None and insertion.text:
-            self._recent.add(request.path, snapshot.before, insertion.text.replace("\r\n", "\n"))
+        self._remember(request, snapshot, rules.text if run.is_doubtful else insertion.text)
         result = run.result(snapshot, prompt, rules, insertion, self._line_of)
         if self._tracing is None or run.passes is None:
             return result
         return replace(result, trace=Trace(tuple(run.passes), self._tracing.places(), self._tracing.text_of))
+
+    def _remember(self, request: CompletionRequest, snapshot: Snapshot, text: str) -> None:
+        if self._recent is not None and text:
+            self._recent.add(request.path, snapshot.before, text.replace("\r\n", "\n"))
 
     def _prompt(self, request: CompletionRequest, snapshot: Snapshot) -> Prompt:
         others = self._context.others(request, snapshot) if self._context is not None else ()

@@ -35,11 +35,3 @@ class DeletedText:
     @staticmethod
     def _goes_on(last: Recent, path: str, tail: str, text: str) -> bool:
         return last.path == path and (tail + text)[-PREFIX_TAIL:].endswith(last.prefix_tail[-len(tail + text) :])
-
-
-def typed_of(recent: Recent, path: str | None, before: str) -> str | None:
-    """What was typed since where `recent` belongs, when the document ends there with `before`; None elsewhere."""
-    if recent.path != path:
-        return None
-    at = before.rfind(recent.prefix_tail, max(0, len(before) - len(recent.prefix_tail) - len(recent.text)))
-    return None if at < 0 else before[at + len(recent.prefix_tail) :]

@@ -191,6 +191,22 @@ def test_cancelling_between_steps_ends_the_work() -> None:
     assert passes == [0, 1, 2]
 
 
+def test_what_was_written_until_a_key_superseded_it_is_remembered() -> None:
+    cancel = CancelToken()
+
+    def cancel_at_third(number: int) -> None:
+        if number == 2:
+            cancel.cancel()
+
+    bench = Bench(ScriptedEngine("value of it", before_step=cancel_at_third))
+    assert bench.service.complete(at_cursor("x = █\n"), cancel).outcome is Outcome.CANCELLED
+    [recent] = bench.recent.texts()
+    assert recent.prefix_tail == "x = "
+    assert recent.text
+    assert "value of it".startswith(recent.text)
+    assert recent.text != "value of it"
+
+
 def test_a_request_that_is_cancelled_before_it_starts_never_reaches_the_engine() -> None:
     cancel = CancelToken()
     cancel.cancel()
@@ -415,7 +431,7 @@ def test_a_guess_is_not_shown_while_typing_but_when_asked_for(document: str, opt
     doubtful = bench.complete(document, language="python", trigger=Trigger.AUTOMATIC)
     assert (doubtful.text, doubtful.outcome) == ("", Outcome.FILTERED)
     assert doubtful.confidence == pytest.approx(0.4)
-    assert not bench.recent.texts()
+    assert [recent.text for recent in bench.recent.texts()] == ["value"], "the next key may agree with it"
     assert bench.complete(document, language="python", trigger=Trigger.INVOKED).text == "value"
     sure = Bench(ScriptedEngine("value", log_prob=math.log(0.6)), {f"min_confidence_{option}": 0.5})
     assert sure.complete(document, language="python", trigger=Trigger.AUTOMATIC).text == "value"

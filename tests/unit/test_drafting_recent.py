@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rest_lsp.datastore.occurrence import TRAITS
-from rest_lsp.drafting.deleted import DeletedText, typed_of
-from rest_lsp.drafting.recent import Recent
+from rest_lsp.drafting.deleted import DeletedText
+from rest_lsp.drafting.recent import MAX_CHARACTERS, Recent, RecentCompletions
 from rest_lsp.drafting.recent_source import RecentSource
 from rest_lsp.drafting.script_source import ScriptSource
 from rest_lsp.drafting.traits import COMPLETED, DELETED
@@ -14,10 +14,44 @@ SCRIPT = [1, 2, 3, 4, 5, 6, 7, 8]
 
 def test_what_was_typed_since_is_found_by_what_stands_before() -> None:
     recent = Recent("a.py", "def f():\n    ", "return 1\n")
-    assert typed_of(recent, "a.py", "x\ndef f():\n    ") == ""
-    assert typed_of(recent, "a.py", "x\ndef f():\n    ret") == "ret"
-    assert typed_of(recent, "a.py", "x\n") is None
-    assert typed_of(recent, "b.py", "x\ndef f():\n    ret") is None
+    assert recent.typed("a.py", "x\ndef f():\n    ") == ""
+    assert recent.typed("a.py", "x\ndef f():\n    ret") == "ret"
+    assert recent.typed("a.py", "x\n") is None
+    assert recent.typed("b.py", "x\ndef f():\n    ret") is None
+
+
+def test_at_the_beginning_of_a_document_all_of_it_was_typed() -> None:
+    assert Recent("a.py", "", "import os\n").typed("a.py", "imp") == "imp"
+    assert Recent("a.py", "", "import os\n").typed("a.py", "import os\n\n\n") is None
+
+
+def test_a_completion_that_is_broken_off_with_every_key_is_one_text() -> None:
+    recent = RecentCompletions()
+    recent.add("a.py", "def g():\n    ", "pass\n")
+    recent.add("a.py", "def f():\n    ", "retu")
+    recent.add("a.py", "def f():\n    r", "eturn va")
+    recent.add("a.py", "def f():\n    re", "turn")
+    assert [*recent.texts()] == [
+        Recent("a.py", "def f():\n    ", "return va"),
+        Recent("a.py", "def g():\n    ", "pass\n"),
+    ]
+
+
+def test_another_text_at_the_same_place_or_the_same_elsewhere_stays_apart() -> None:
+    recent = RecentCompletions()
+    recent.add("a.py", "def f():\n    ", "return")
+    recent.add("a.py", "def f():\n    ", "yield")
+    recent.add("b.py", "def f():\n    ", "yield from")
+    recent.add("a.py", "def f():\n    re", "lease()")
+    assert [text.text for text in recent.texts()] == ["lease()", "yield from", "yield", "return"]
+
+
+def test_a_text_does_not_grow_for_ever() -> None:
+    recent = RecentCompletions()
+    text = "x" * MAX_CHARACTERS
+    recent.add("a.py", "start\n", text)
+    recent.add("a.py", "start\n" + text, "more")
+    assert [text.text for text in recent.texts()] == ["more", text]
 
 
 def test_deletions_key_by_key_are_one_text() -> None:
