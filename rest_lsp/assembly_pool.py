@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import logging
 import weakref
 
 from rest_lsp.assembly import LoadedModel, load_model, wanted_capacity
 from rest_lsp.config import Settings
 from rest_lsp.models.progress import Progress
+
+log = logging.getLogger(__name__)
 
 
 class ModelPool:
@@ -31,5 +34,6 @@ class ModelPool:
             gc.collect()
             known = self._loaded[key] = load_model(settings, progress)
             self._capacities[key] = capacity
+            log.info("The model %s is loaded.", known.engine.info.model)
         self._last = known
         return known

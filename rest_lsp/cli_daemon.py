@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -21,13 +22,16 @@ from rest_lsp.waiting import wait_politely
 
 if TYPE_CHECKING:
     from rest_lsp.assembly_pool import ModelPool
-    from rest_lsp.daemon.wire import Hello, Report
+    from rest_lsp.daemon.wire import Door, Hello, Report
+    from rest_lsp.http.run import HttpDoor
     from rest_lsp.server.backend import Backend
+    from rest_lsp.server.turns import TurnThread
 
 app = typer.Typer(help="The process that all editor windows share.", no_args_is_help=True)
 
 _SHOWN_LINES = 200
 _END_S = 10.0
+_FOR_HTTP = ("uvicorn", "starlette", "prometheus_client")
 
 
 @app.command()
@@ -73,7 +77,7 @@ def logs() -> None:
 
 
 class _Opener:
-    """Makes what serves a front; the pool of models is the same for all."""
+    """Makes what serves a front or clients of HTTP; the pool of models is the same for all."""
 
     def __init__(self) -> None:
         self._settings = load_settings().settings
@@ -85,20 +89,43 @@ class _Opener:
 
     def open_backend(self, hello: Hello) -> Backend:
         overrides = _read_arguments(hello.arguments)
-        user_file = user_config_file(hello.environment)
 
         def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
-            loaded = load_settings(
-                workspace,
-                editor=editor,
-                command_line=overrides,
-                environment=hello.environment,
-                user_file=user_file,
-            )
-            self._settings = loaded.settings
-            return loaded
+            return self._load(workspace, overrides, hello.environment, editor)
 
         return make_backend(load, self._open_session)
+
+    def open_door(self, door: Door, thread: TurnThread) -> Callable[[], HttpDoor]:
+        from rest_lsp.daemon.host import UnusableArguments
+
+        missing = next((name for name in _FOR_HTTP if find_spec(name) is None), None)
+        if missing is not None:
+            raise UnusableArguments(f"The daemon has no {missing}.")
+        root = Path(door.folder)
+        settings = self._load(root, door.options, door.environment).settings
+
+        def make() -> HttpDoor:
+            from rest_lsp.http.run import HttpDoor, Opening
+
+            idle_s = 60 * settings.server.unload_minutes
+            opening = Opening(door.names, door.token, lambda: self._open_session(settings, [root]), idle_s)
+            return HttpDoor(opening, thread, root)
+
+        return make
+
+    def _load(
+        self,
+        workspace: Path | None,
+        overrides: Overrides,
+        environment: Mapping[str, str],
+        editor: Mapping[str, Any] | None = None,
+    ) -> Loaded:
+        user_file = user_config_file(environment)
+        loaded = load_settings(
+            workspace, editor=editor, command_line=overrides, environment=environment, user_file=user_file
+        )
+        self._settings = loaded.settings
+        return loaded
 
     def _open_session(self, settings: Settings, *arguments: Any) -> Any:
         """Runs in the engine's thread, where importing torch keeps nobody from being answered."""
@@ -162,19 +189,20 @@ def _in_words(report: Report) -> str:
     lines = [f"Process {report.pid}, version {report.version}, for {minutes:.0f} min, {gigabytes:.2f} GB of memory."]
     for client in report.clients:
         folders = ", ".join(client.folders) or "no folder"
-        documents = f"{client.open_documents} open documents"
-        lines.append(f"  {client.editor or 'an editor'} ({client.pid}): {folders}, {documents}, {client.state}")
-    return "\n".join(lines if report.clients else [*lines, "  No editor is connected."])
+        documents = "" if client.open_documents is None else f" {client.open_documents} open documents,"
+        lines.append(f"  {client.editor or 'an editor'} ({client.pid}): {folders},{documents} {client.state}")
+    return "\n".join(lines if report.clients else [*lines, "  No editor is connected, and no port is served."])
 
 
 def main() -> NoReturn:
     """Be the daemon; what it prints goes where `logs` finds it."""
+    from rest_lsp.daemon.host import Openers
     from rest_lsp.daemon.run import run_daemon
 
     wait_politely()
     opener = _Opener()
     try:
-        run_daemon(runtime_address(), opener.open_backend, opener.linger_s)
+        run_daemon(runtime_address(), Openers(opener.open_backend, opener.open_door), opener.linger_s)
     except NoDaemon as error:
         sys.exit(f"rest-lsp: {error}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-_DAEMON = (sys.executable, "-m", "rest_lsp.cli_daemon")
+DAEMON = (sys.executable, "-m", "rest_lsp.cli_daemon")
 _SERVES_ITSELF = ("--in-process", "--help", "-h", "--http")
 
 
@@ -17,7 +17,7 @@ def serve_as_front(arguments: Sequence[str]) -> None:
     from rest_lsp.daemon.address import NoDaemon, runtime_address
     from rest_lsp.daemon.joining import BadArguments, hello, join, starter
 
-    greeting, start = hello(arguments), starter(_DAEMON)
+    greeting, start = hello(arguments), starter(DAEMON)
     try:
         address = runtime_address()
         connection = join(greeting, address, start)
@@ -39,4 +39,4 @@ def start_daemon() -> int:
     from rest_lsp.daemon.address import runtime_address
     from rest_lsp.daemon.joining import ensure, starter
 
-    return ensure(runtime_address(), starter(_DAEMON)).pid
+    return ensure(runtime_address(), starter(DAEMON)).pid

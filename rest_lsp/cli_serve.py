@@ -24,7 +24,10 @@ LoadSettings = Callable[[Path | None, Mapping[str, Any]], Loaded]
 @takes_options(*SECTIONS)
 def serve(
     in_process: Annotated[
-        bool, typer.Option("--in-process", help="Run a server for this editor alone, with its own model.")
+        bool,
+        typer.Option(
+            "--in-process", help="Run a server for this editor, or for these clients, alone, with its own model."
+        ),
     ] = False,
     http: Annotated[
         str | None,
@@ -55,10 +58,9 @@ def serve(
     if http is not None:
         from rest_lsp.cli_http import serve_by_http
 
-        serve_by_http(http, http_token, workspace, overrides)
+        serve_by_http(http, http_token, workspace, overrides, in_process=in_process)
         return
     # `cli_front` has looked at it: whoever comes here serves alone.
-    del in_process
     serve_stdio(overrides)
 
 

@@ -198,7 +198,10 @@ class ServerOptions(Section):
         default=0.0, ge=0, le=10080, description="Free the model's memory after so long without a request. 0 keeps it."
     )
     linger_minutes: float = Field(
-        default=10.0, ge=0, le=10080, description="The shared process ends so long after its last editor has gone."
+        default=10.0,
+        ge=0,
+        le=10080,
+        description="The shared process ends so long after its last editor or port has gone.",
     )
 
 

@@ -131,7 +131,8 @@ def check_shared_process() -> Check:
         return Check("shared process", "warn", str(error), fix)
     if report is None:
         return Check("shared process", "ok", f"{address.socket} is free; the first editor starts the process.")
-    text = f"Process {report.pid}, version {report.version}, serves {len(report.clients)} windows at {address.socket}."
+    served = f"{len(report.clients)} windows and ports"
+    text = f"Process {report.pid}, version {report.version}, serves {served} at {address.socket}."
     return Check("shared process", "ok", text)
 
 

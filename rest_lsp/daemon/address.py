@@ -49,7 +49,7 @@ class Address(NamedTuple):
 def runtime_address() -> Address:
     """The daemon's folder, which is made when it is missing.  Raises NoDaemon when it is not safe."""
     if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
-        raise NoDaemon("This system has no unix sockets; each editor window runs a process of its own.")
+        raise NoDaemon("There are no unix sockets here.")
     address = Address(runtime_folder())
     if len(os.fsencode(address.socket)) > _LONGEST_SOCKET_PATH:
         raise NoDaemon(f"{address.socket} is too long for a socket; set {RUNTIME_VARIABLE} to a shorter folder.")

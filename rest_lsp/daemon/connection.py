@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
+from typing import cast
 
 from rest_lsp.daemon.wire import (
     LENGTH_BYTES,
@@ -21,6 +24,8 @@ MAX_UNREAD_BYTES = 64 << 20
 
 _REST_S = 60.0
 """Within so long after its length the rest of a message must come."""
+
+_SOCKET_S = 5.0
 
 
 class Line:
@@ -50,12 +55,35 @@ class Line:
         if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             transport.abort()
 
+    async def receive_socket(self, request: Message) -> socket.socket:
+        """Send `request`, and take the socket that the other end sends for it.  Raises BadMessage."""
+        # A socket comes beside the bytes, and is lost when they are read in the usual way.
+        transport = cast(asyncio.Transport, self._writer.transport)
+        transport.pause_reading()
+        try:
+            self.send(request)
+            return await asyncio.to_thread(_receive_socket, self._writer.get_extra_info("socket").fileno())
+        except OSError:
+            raise BadMessage("A socket did not come.") from None
+        finally:
+            transport.resume_reading()
+
     async def close(self, timeout_s: float) -> None:
         """Sends what is queued, if it is read in time."""
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             self._writer.close()
             await asyncio.wait_for(self._writer.wait_closed(), timeout_s)
         self._writer.transport.abort()
+
+
+def _receive_socket(line: int) -> socket.socket:
+    """Raises OSError."""
+    with socket.socket(fileno=os.dup(line)) as twin:
+        twin.settimeout(_SOCKET_S)
+        _, received, _, _ = socket.recv_fds(twin, 1, 1)
+    if not received:
+        raise OSError
+    return socket.socket(fileno=received[0])
 
 
 class LspWriter:

@@ -11,13 +11,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from rest_lsp.daemon.address import NoDaemon
 from rest_lsp.daemon.continuity import Continuity, Out, Phase
-from rest_lsp.daemon.joining import Connection
+from rest_lsp.daemon.joining import FIRST_PAUSE_S, STEADY_S, Connection, Rejoin, rejoin
 from rest_lsp.daemon.wire import Broken, Closing, Frame, Left
 from rest_lsp.server.frames import BrokenFrame
 from rest_lsp.server.stdio import FrameReader, FrameWriter, ProtocolPipes
@@ -27,10 +25,6 @@ _END_S = 1.2
 """A daemon that has not said goodbye after so long is not waited for: the editor promises two seconds."""
 
 _WRITER_END_S = 0.3
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
-_STEADY_S = 5.0
-
-Rejoin = Callable[[], Connection]
 
 
 class Front:
@@ -86,7 +80,7 @@ class Front:
         while self._connection is not None:
             since = time.monotonic()
             self._relay(self._connection)
-            self._restore(is_steady=time.monotonic() - since > _STEADY_S)
+            self._restore(is_steady=time.monotonic() - since > STEADY_S)
 
     def _relay(self, connection: Connection) -> None:
         """Until there is nothing more to come from this daemon."""
@@ -108,22 +102,12 @@ class Front:
                 self._codes.put(self._own_code())
                 return
         if not is_steady:
-            time.sleep(_FIRST_PAUSE_S)
+            time.sleep(FIRST_PAUSE_S)
         self._wanted.wait()
-        connection = self._join()
+        connection = rejoin(self._rejoin)
         with self._lock:
             self._connection = connection
             self._deliver(self._continuity.joined())
-
-    def _join(self) -> Connection:
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            try:
-                return self._rejoin()
-            except (NoDaemon, OSError) as error:
-                print(f"rest-lsp: {error}", file=sys.stderr, flush=True)
-                time.sleep(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _deliver(self, out: Out) -> None:
         for body in out.to_server:

@@ -1,4 +1,4 @@
-"""One language server for every front that connects, all in one process, with one model."""
+"""One language server for every front that connects, and HTTP for commands that ask, in one process, with one model."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import asyncio
 import gc
 import logging
 import os
+import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from rest_lsp.completion.trial import Judgement
 from rest_lsp.daemon import address as addresses
 from rest_lsp.daemon.connection import Line, LspWriter
 from rest_lsp.daemon.wire import (
@@ -23,6 +25,7 @@ from rest_lsp.daemon.wire import (
     Broken,
     Client,
     Closing,
+    Door,
     Frame,
     Hello,
     Left,
@@ -35,8 +38,8 @@ from rest_lsp.memory import resident_memory
 from rest_lsp.server.app import RestLanguageServer
 from rest_lsp.server.backend import Backend
 from rest_lsp.server.frames import BrokenFrame
-from rest_lsp.server.logs import ClientLog
-from rest_lsp.server.stalls import PATIENCE, Patience
+from rest_lsp.server.logs import ClientLog, where
+from rest_lsp.server.stalls import PATIENCE, Patience, StallWatch
 from rest_lsp.server.turns import TurnThread
 from rest_lsp.version import __version__, as_numbers
 
@@ -51,11 +54,35 @@ _CLOSE_S = 1.0
 
 
 class UnusableArguments(Exception):
-    """The arguments of a front are not those of `rest-lsp serve`."""
+    """What a front or a command asks for cannot be had here."""
+
+
+class Server(Protocol):
+    """Serves whoever is connected, with the model that all share."""
+
+    def close(self, timeout_s: float) -> object: ...
+    def summary(self) -> dict[str, Any]: ...
+    async def try_out(self) -> Judgement: ...
+
+
+class DoorServer(Server, Protocol):
+    """Serves HTTP until it is closed."""
+
+    async def serve(self, listener: socket.socket) -> None: ...
 
 
 OpenBackend = Callable[[Hello], Backend]
 """What serves a front, from its arguments and environment.  Raises UnusableArguments."""
+
+OpenDoor = Callable[[Door, TurnThread], Callable[[], DoorServer]]
+"""What makes a server of HTTP, in another thread, since what it imports takes its time.  Raises UnusableArguments."""
+
+
+class Openers(NamedTuple):
+    """Whoever starts the daemon decides what serves."""
+
+    backend: OpenBackend
+    door: OpenDoor
 
 
 class Host:
@@ -63,19 +90,19 @@ class Host:
 
     def __init__(
         self,
-        open_backend: OpenBackend,
+        openers: Openers,
         version: str = __version__,
         *,
         patience: Patience = PATIENCE,
         on_lost: Callable[[], None] | None = None,
     ) -> None:
         """`on_lost` is called when a pass of the model does not end within `patience`."""
-        self._open_backend = open_backend
+        self._openers = openers
         self._version = version
         self._patience, self._on_lost = patience, on_lost
         self._thread = TurnThread("rest-lsp-engine", kept=True)
         self._strangers: dict[Line, asyncio.Task[Any] | None] = {}
-        self._clients: dict[Line, tuple[Hello, RestLanguageServer]] = {}
+        self._clients: dict[Line, tuple[Hello | Door, Server]] = {}
         self._started = time.monotonic()
         self.idle_since: float | None = time.monotonic()
         self.wants_end = asyncio.Event()
@@ -113,7 +140,7 @@ class Host:
             return
         finally:
             self._strangers.pop(line, None)
-        if isinstance(first, Hello):
+        if isinstance(first, Hello | Door):
             await self._welcome(line, first)
         elif isinstance(first, Ask) and first.wish == "stop":
             line.send(self._report())
@@ -121,23 +148,30 @@ class Host:
         elif isinstance(first, Ask):
             line.send(await self._try_out(first.folder) if first.wish == "try" else self._report())
 
-    async def _welcome(self, line: Line, hello: Hello) -> None:
-        refusal = self._refusal(hello)
+    async def _welcome(self, line: Line, first: Hello | Door) -> None:
+        refusal = self._refusal(first)
         if refusal is None:
             try:
-                backend = self._open_backend(hello)
+                serving = self._serving(line, first)
             except UnusableArguments as error:
                 refusal = Refused("arguments", str(error))
         if refusal is not None:
             line.send(refusal)
             return
-        line.send(Welcome(self._version, os.getpid()))
-        await self._serve(line, hello, backend)
-        self.idle_since = None if self._clients else time.monotonic()
+        self.idle_since = None
+        try:
+            await serving
+        finally:
+            self.idle_since = None if self._clients else time.monotonic()
         # A session that ended leaves cycles with large buffers in them.
         gc.collect()
 
-    def _refusal(self, hello: Hello) -> Refused | None:
+    def _serving(self, line: Line, first: Hello | Door) -> Coroutine[Any, Any, None]:
+        if isinstance(first, Hello):
+            return self._serve(line, first, self._openers.backend(first))
+        return self._serve_http(line, first, self._openers.door(first, self._thread))
+
+    def _refusal(self, hello: Hello | Door) -> Refused | None:
         if as_numbers(hello.version) > as_numbers(self._version) and not self._clients:
             self.wants_end.set()
             return Refused("yields", f"Version {self._version} makes room for {hello.version}.")
@@ -145,12 +179,12 @@ class Host:
             mine, theirs = f"{self._version} (protocol {PROTOCOL})", f"{hello.version} (protocol {hello.protocol})"
             return Refused("protocol", f"The running daemon has version {mine}, this is {theirs}; close other editors.")
         if len(self._clients) >= MAX_CLIENTS:
-            return Refused("protocol", f"The daemon serves {MAX_CLIENTS} windows already.")
+            return Refused("protocol", f"The daemon serves {MAX_CLIENTS} windows and ports already.")
         return None
 
     async def _serve(self, line: Line, hello: Hello, backend: Backend) -> None:
         """One editor's language server, from its first message to its last."""
-        log.info("A front of process %d has come; there were %d.", hello.pid, len(self._clients))
+        line.send(Welcome(self._version, os.getpid()))
         client_log = ClientLog()
         client_log.claim()
         package = logging.getLogger("rest_lsp")
@@ -159,17 +193,50 @@ class Host:
             backend, client_log, model_thread=self._thread, patience=self._patience, on_lost=self._on_lost
         )
         server.protocol.set_writer(LspWriter(line), include_headers=False)
-        self._clients[line] = (hello, server)
-        self.idle_since = None
+        self._has_come(line, hello, server)
         reading = asyncio.create_task(_feed(line, server))
         try:
             line.send(Left(await server.left))
         finally:
             reading.cancel()
-            server.close(0)
             package.removeHandler(client_log)
-            del self._clients[line]
-            log.info("A front of process %d has gone; there are %d.", hello.pid, len(self._clients))
+            self._has_gone(line)
+
+    async def _serve_http(self, line: Line, door: Door, make_server: Callable[[], DoorServer]) -> None:
+        """For as long as the command lives to which the port belongs."""
+        listener = await line.receive_socket(Welcome(self._version, os.getpid()))
+        try:
+            server = await asyncio.to_thread(make_server)
+        except Exception as error:  # noqa: BLE001 - the daemon lives on for the others
+            log.error("HTTP cannot be served: %s", where(error))
+            listener.close()
+            line.send(Left(1))
+            return
+        self._has_come(line, door, server)
+        watch = StallWatch(self._thread, self._patience, _log_stall, self._on_lost or (lambda: None))
+        watch.start()
+        serving = asyncio.create_task(server.serve(listener))
+        ending = asyncio.create_task(line.receive(MAX_FIRST_BYTES))
+        try:
+            await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                line.send(Left(1))
+        finally:
+            ending.cancel()
+            watch.stop()
+            self._has_gone(line)
+            failure, _ = await asyncio.gather(serving, ending, return_exceptions=True)
+            if failure is not None:
+                log.error("HTTP could not be served: %s", where(failure))
+
+    def _has_come(self, line: Line, guest: Hello | Door, server: Server) -> None:
+        log.info("Process %d has come; there were %d.", guest.pid, len(self._clients))
+        self._clients[line] = (guest, server)
+
+    def _has_gone(self, line: Line) -> None:
+        guest, server = self._clients.pop(line)
+        server.close(0)
+        log.info("Process %d has gone; there are %d.", guest.pid, len(self._clients))
 
     async def _try_out(self, folder: str) -> Tried:
         """By a window that has this folder open, else by any."""
@@ -196,5 +263,10 @@ async def _feed(line: Line, server: RestLanguageServer) -> None:
     server.frame(None)
 
 
-def _describe(hello: Hello, summary: dict[str, Any]) -> Client:
-    return msgspec.convert({"pid": hello.pid, **summary}, Client)
+def _describe(guest: Hello | Door, summary: dict[str, Any]) -> Client:
+    return msgspec.convert({"pid": guest.pid, **summary}, Client)
+
+
+def _log_stall(still_s: float | None) -> None:
+    if still_s is not None:
+        log.warning("The model has not moved for %.0f s.", still_s)

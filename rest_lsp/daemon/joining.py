@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rest_lsp.daemon import address as addresses
 from rest_lsp.daemon.address import Address, NoDaemon
@@ -15,6 +16,7 @@ from rest_lsp.daemon.wire import (
     PROTOCOL,
     Ask,
     BadMessage,
+    Door,
     Hello,
     Message,
     Refused,
@@ -44,6 +46,13 @@ _LOOK_S = 0.02
 _PASSED_ON = ("REST_LSP_", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
 
 
+FIRST_PAUSE_S = 0.05
+"""Between two daemons of which the first one ended at once."""
+
+STEADY_S = 5.0
+_LONGEST_PAUSE_S = 2.0
+
+
 class BadArguments(NoDaemon):
     """The daemon cannot read the front's arguments, so the command line shall say what is wrong with them."""
 
@@ -65,6 +74,10 @@ class Connection:
             return unpack(self._read(length_of(header)))
         except (OSError, EOFError, BadMessage):
             return None
+
+    def send_socket(self, lent: socket.socket) -> None:
+        """Give the other end a share of `lent`.  Raises OSError."""
+        socket.send_fds(self._socket, [b"\0"], [lent.fileno()])
 
     def end_sending(self) -> None:
         try:
@@ -89,6 +102,9 @@ class Connection:
         return bytes(read)
 
 
+Rejoin = Callable[[], Connection]
+
+
 def starter(command: Sequence[str]) -> StartDaemon:
     """Starts a daemon in a session of its own, so that no signal meant for the editor reaches it."""
 
@@ -109,11 +125,20 @@ def starter(command: Sequence[str]) -> StartDaemon:
 
 def hello(arguments: Sequence[str]) -> Hello:
     """What this process says of itself."""
-    environment = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
-    return Hello(PROTOCOL, __version__, os.getpid(), list(arguments), environment)
+    return Hello(PROTOCOL, __version__, os.getpid(), list(arguments), _passed_on())
 
 
-def join(greeting: Hello, address: Address, start: StartDaemon) -> Connection:
+def door(names: Sequence[str], token: str, folder: str, options: dict[str, Any]) -> Door:
+    """What a command says that wants HTTP served."""
+    return Door(PROTOCOL, __version__, os.getpid(), list(names), token, folder, options, _passed_on())
+
+
+def _passed_on() -> dict[str, str]:
+    """The variables that settings depend on."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
+
+
+def join(greeting: Hello | Door, address: Address, start: StartDaemon) -> Connection:
     """A connection to a daemon that has said welcome.  Raises NoDaemon, BadArguments."""
     for connection in _attempts(address, start):
         answer = _exchange(connection, greeting)
@@ -126,6 +151,18 @@ def join(greeting: Hello, address: Address, start: StartDaemon) -> Connection:
         if isinstance(answer, Refused) and answer.why == "protocol":
             raise NoDaemon(answer.reason)
     raise AssertionError("attempts end with a connection or an error")
+
+
+def rejoin(join_again: Rejoin) -> Connection:
+    """A connection to another daemon, however long that takes; why it takes long goes to standard error."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            return join_again()
+        except (NoDaemon, OSError) as error:
+            print(f"rest-lsp: {error}", file=sys.stderr, flush=True)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
 def ask(address: Address, wish: Wish) -> Report | None:

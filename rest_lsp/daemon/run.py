@@ -18,7 +18,7 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from rest_lsp.daemon.address import Address, NoDaemon, is_socket_there
-from rest_lsp.daemon.host import Host, OpenBackend
+from rest_lsp.daemon.host import Host, Openers
 from rest_lsp.server.logs import log_to
 from rest_lsp.server.stalls import PATIENCE, Patience
 
@@ -35,9 +35,7 @@ LingerSeconds = Callable[[], float]
 """How long to wait for another front after the last one; may change while the daemon runs."""
 
 
-def run_daemon(
-    address: Address, open_backend: OpenBackend, linger_s: LingerSeconds, patience: Patience = PATIENCE
-) -> NoReturn:
+def run_daemon(address: Address, openers: Openers, linger_s: LingerSeconds, patience: Patience = PATIENCE) -> NoReturn:
     """Serve until nobody needs it.  Ends at once with 0 when another daemon serves here already.
 
     Raises NoDaemon when the socket's place is taken by something else.
@@ -48,7 +46,7 @@ def run_daemon(
     log_to(RotatingFileHandler(address.log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8"), "info")
     listening = _listen(address)
     try:
-        asyncio.run(_serve(listening, address, Host(open_backend, patience=patience, on_lost=_end_at_once), linger_s))
+        asyncio.run(_serve(listening, address, Host(openers, patience=patience, on_lost=_end_at_once), linger_s))
     finally:
         logging.shutdown()
     # A forward pass cannot be interrupted, and taking torch apart takes a second.

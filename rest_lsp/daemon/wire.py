@@ -5,7 +5,7 @@ The first two fields of the first message stay as they are in every version, so 
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -32,6 +32,23 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
     environment: dict[str, str]
 
 
+class Door(msgspec.Struct, tag="door", frozen=True):
+    """A command that listens asks that its clients be served by HTTP, for as long as this connection lives.
+
+    Behind the welcome it sends the socket.  `names` are what clients may call this host, `folder` the workspace,
+    `options` those of its command line.
+    """
+
+    protocol: int
+    version: str
+    pid: int
+    names: list[str]
+    token: str
+    folder: str
+    options: dict[str, Any]
+    environment: dict[str, str]
+
+
 class Ask(msgspec.Struct, tag="ask", frozen=True):
     """Somebody who is no front asks for a report, for the end, or for a trial of the model that `folder` uses."""
 
@@ -42,7 +59,7 @@ class Ask(msgspec.Struct, tag="ask", frozen=True):
 
 
 class Welcome(msgspec.Struct, tag="welcome", frozen=True):
-    """From here on the connection carries frames."""
+    """From here on the connection carries frames, or after a `Door` nothing but a socket and the end."""
 
     version: str
     pid: int
@@ -78,13 +95,13 @@ class Closing(msgspec.Struct, tag="closing", frozen=True):
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A front and its editor, in a report."""
+    """A front and its editor, or a command and its clients, which have no documents, in a report."""
 
     pid: int
     editor: str
     folders: list[str]
     state: str
-    open_documents: int
+    open_documents: int | None
 
 
 class Report(msgspec.Struct, tag="report", frozen=True):
@@ -106,7 +123,7 @@ class Tried(msgspec.Struct, tag="tried", frozen=True):
     fix: str
 
 
-Message: TypeAlias = Hello | Ask | Welcome | Refused | Frame | Broken | Left | Closing | Report | Tried
+Message: TypeAlias = Hello | Door | Ask | Welcome | Refused | Frame | Broken | Left | Closing | Report | Tried
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -31,6 +32,9 @@ from rest_lsp.http.guard import refusal
 from rest_lsp.http.metrics import CONTENT_TYPE, Metrics
 from rest_lsp.http.openapi import document
 from rest_lsp.http.prompts import place_of
+from rest_lsp.server.logs import where
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 BodyType = TypeVar("BodyType", bound=BaseModel)
@@ -150,6 +154,9 @@ async def _without_failing(run: Handler, request: Request) -> Response:
         return Response(status_code=_CLIENT_CLOSED)
     except RestLspError as error:
         return refusal(503, str(error))
+    except Exception as error:  # noqa: BLE001 - one request fails, and its words may quote a document
+        log.error("A request by HTTP failed: %s", where(error))
+        return refusal(500, "The request failed; the log says where.")
 
 
 async def _read(request: Request, body: type[BodyType]) -> BodyType:

@@ -1,4 +1,4 @@
-"""Completions for clients of HTTP: one session, one thread, and no work for clients that have gone."""
+"""Completions for clients of HTTP: one session, turns in one thread, and no work for clients that have gone."""
 
 from __future__ import annotations
 
@@ -14,16 +14,26 @@ from starlette.requests import Request
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Wishes
+from rest_lsp.completion.trial import Judgement
 from rest_lsp.errors import Cancelled, RestLspError
 from rest_lsp.http.bodies import Chunk
 from rest_lsp.languages import language_of
+from rest_lsp.server.diagnosis import try_model
+from rest_lsp.server.resting import RestTimer
+from rest_lsp.server.turns import TurnThread
 from rest_lsp.server.worker import Worker
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 16
+MAX_EXTRA_CHARACTERS = 1 << 18
+"""More of other files than this is not drafted from, the last of them first."""
+
 _LOOK_S = 0.05
+_INDEXER_END_S = 0.5
 _EXTRA = "rest-lsp-extra"
+Extra = dict[str, list[int]]
+"""Token ids of what a client sends of other files, by names that no file has."""
 
 
 class Session(Protocol):
@@ -34,7 +44,10 @@ class Session(Protocol):
     tokenizer: Any
     model: Any
 
+    @property
+    def is_resting(self) -> bool: ...
     def status(self) -> dict[str, Any]: ...
+    def rest(self, idle_s: float) -> None: ...
     def close(self) -> None: ...
 
 
@@ -64,16 +77,26 @@ class Asked(NamedTuple):
 class Completer:
     """Belongs to the event loop."""
 
-    def __init__(self, open_session: Callable[[], Session]) -> None:
+    def __init__(
+        self, open_session: Callable[[], Session], idle_s: float = 0.0, thread: TurnThread | None = None
+    ) -> None:
+        """The model rests when it was not used for `idle_s`, unless that is 0."""
         self._open_session = open_session
-        self._engine = Worker("rest-lsp-engine")
+        self._idle_s = idle_s
+        self._engine = Worker("rest-lsp-engine", thread=thread)
         self._indexer = Worker("rest-lsp-indexer")
-        self._opened: asyncio.Future[Session] = self._engine.post("session", lambda _: self._open())
-        self._opened.add_done_callback(self._index)
+        self._resting = RestTimer(self._engine)
+        self._opened: asyncio.Future[Session] = self._engine.post("session", self._open)
+        self._opened.add_done_callback(self._use)
         self._session: Session | None = None
         self._numbers = count()
         self._n_waiting = 0
-        self._extra: set[str] = set()
+        self._extra = Extra()
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the next request has to load the model again."""
+        return self._session is not None and self._session.is_resting
 
     @property
     def state(self) -> str:
@@ -93,8 +116,13 @@ class Completer:
         self._n_waiting += 1
         try:
             session = await self.opened()
-            work = self._engine.post(f"{next(self._numbers)}", lambda cancel: self._run(session, asked, cancel))
-            return await _while_connected(work, client)
+            extra = await self._encoded(session, asked.extra)
+            found = dict[int | None, CompletionResult]()
+            for seed in dict.fromkeys(asked.seeds):
+                # A job each, so that windows have their turns between them.
+                work = self._post(session, asked, seed, extra if not found else None)
+                found[seed] = await _while_connected(work, client)
+            return [found[seed] for seed in asked.seeds]
         except Cancelled:
             raise Gone from None
         finally:
@@ -103,34 +131,48 @@ class Completer:
     async def read_ahead(self, asked: Asked) -> None:
         """Read the prompt when there is nothing else to do; returns at once."""
         session = await self.opened()
+        extra = await self._encoded(session, asked.extra)
 
         def work(cancel: CancelToken) -> None:
-            self._take_extra(session, asked.extra)
+            self._take_extra(session, extra)
             if asked.text:
                 session.service.prewarm(asked.request(), cancel)
 
         self._engine.post("ahead", work, gives_way=True).add_done_callback(_log_failure)
 
+    async def try_out(self) -> Judgement:
+        """One completion by the model, when it is there, drafted and plain."""
+        return await try_model(self._engine, lambda: self._session)
+
     def close(self) -> None:
+        """Cancel everything and close the session in the model's thread.  Returns at once."""
+        self._resting.stop()
         self._indexer.stop()
         self._engine.stop(last=self._close)
 
     def join(self, timeout_s: float) -> None:
         self._engine.join(timeout_s)
 
-    def _open(self) -> Session:
-        self._session = self._open_session()
+    def _open(self, cancel: CancelToken) -> Session:
+        with cancel.unhurried():
+            self._session = self._open_session()
         return self._session
 
     def _close(self) -> None:
+        self._indexer.join(_INDEXER_END_S)
         if self._session is not None:
             self._session.close()
 
-    def _index(self, opened: asyncio.Future[Session]) -> None:
-        if opened.cancelled() or opened.exception() is not None or opened.result().datastore is None:
+    def _use(self, opened: asyncio.Future[Session]) -> None:
+        _log_failure(opened)
+        if opened.cancelled() or opened.exception() is not None:
             return
-        datastore = opened.result().datastore
+        session = opened.result()
+        self._resting.follow(session, self._idle_s)
+        if session.datastore is not None:
+            self._index(session.datastore)
 
+    def _index(self, datastore: Any) -> None:
         def work(cancel: CancelToken) -> None:
             datastore.refresh(None, cancel)
             if not cancel.is_cancelled:
@@ -138,28 +180,47 @@ class Completer:
 
         self._indexer.post("refresh", work).add_done_callback(_log_failure)
 
-    def _run(self, session: Session, asked: Asked, cancel: CancelToken) -> list[CompletionResult]:
-        self._take_extra(session, asked.extra)
-        request, found = asked.request(), dict[int | None, CompletionResult]()
-        for seed in asked.seeds:
-            if seed not in found:
-                found[seed] = session.service.complete(request, cancel, replace(asked.wishes, seed=seed))
-                cancel.raise_if_cancelled()
-        return [found[seed] for seed in asked.seeds]
+    def _post(
+        self, session: Session, asked: Asked, seed: int | None, extra: Extra | None
+    ) -> asyncio.Future[CompletionResult]:
+        def work(cancel: CancelToken) -> CompletionResult:
+            if extra is not None:
+                self._take_extra(session, extra)
+            result: CompletionResult = session.service.complete(
+                asked.request(), cancel, replace(asked.wishes, seed=seed)
+            )
+            cancel.raise_if_cancelled()
+            return result
 
-    def _take_extra(self, session: Session, extra: Sequence[Chunk]) -> None:
+        return self._engine.post(f"{next(self._numbers)}", work)
+
+    async def _encoded(self, session: Session, chunks: Sequence[Chunk]) -> Extra:
+        """Out of the model's thread and of the event loop, where others would wait for it."""
+        if session.datastore is None or not chunks:
+            return {}
+        return await asyncio.to_thread(_encode, session.tokenizer, chunks)
+
+    def _take_extra(self, session: Session, extra: Extra) -> None:
         """Drafts are made of what the client sends of other files; the text does not depend on it."""
-        if session.datastore is None or not (extra or self._extra):
-            return
-        names = {f"{_EXTRA}/{number}/{PurePath(chunk.filename).name}": chunk for number, chunk in enumerate(extra)}
-        for name in self._extra - names.keys():
+        for name in self._extra.keys() - extra.keys():
             session.datastore.drop_buffer(name)
-        for name, chunk in names.items():
-            session.datastore.set_buffer(name, session.tokenizer.encode(chunk.text))
-        self._extra = set(names)
+        for name, ids in extra.items():
+            if self._extra.get(name) != ids:
+                session.datastore.set_buffer(name, ids)
+        self._extra = extra
 
 
-async def _while_connected(work: asyncio.Future[list[CompletionResult]], client: Request) -> list[CompletionResult]:
+def _encode(tokenizer: Any, chunks: Sequence[Chunk]) -> Extra:
+    room, extra = MAX_EXTRA_CHARACTERS, Extra()
+    for number, chunk in reversed([*enumerate(chunks)]):
+        room -= len(chunk.text)
+        if room < 0:
+            break
+        extra[f"{_EXTRA}/{number}/{PurePath(chunk.filename).name}"] = tokenizer.encode(chunk.text)
+    return extra
+
+
+async def _while_connected(work: asyncio.Future[CompletionResult], client: Request) -> CompletionResult:
     while not work.done():
         await asyncio.wait({work}, timeout=_LOOK_S)
         if not work.done() and await client.is_disconnected():
@@ -168,7 +229,7 @@ async def _while_connected(work: asyncio.Future[list[CompletionResult]], client:
     return work.result()
 
 
-def _log_failure(future: asyncio.Future[None]) -> None:
+def _log_failure(future: asyncio.Future[Any]) -> None:
     error = None if future.cancelled() else future.exception()
     if isinstance(error, RestLspError):
         log.warning("%s", error)

@@ -1,102 +1,121 @@
-"""The door for other clients as a process: a port, a token, and the routes behind a guard."""
+"""The door for other clients: the routes behind a guard, in a process of their own or within the daemon."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import socket
-from collections.abc import Callable, Iterator
-from ipaddress import ip_address
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rest_lsp.errors import ConfigError
+from rest_lsp.completion.trial import Judgement
 from rest_lsp.http.app import Application
 from rest_lsp.http.completer import Completer, Session
+from rest_lsp.http.connections import MAX_CONNECTIONS, SILENCE_S, Connection, Server
 from rest_lsp.http.guard import Guard
+from rest_lsp.server.turns import TurnThread
 
-LOOPBACK = "127.0.0.1"
-_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
-_CONNECTIONS = 64
 _END_S = 1.0
 
 
-class Where(NamedTuple):
-    """Where to listen."""
+class Opening(NamedTuple):
+    """What is served, and to whom.
 
-    host: str
-    port: int
+    names          what clients may call this host; empty for any
+    open_session   blocks; runs in the model's thread
+    idle_s         the model rests when it was not used for so long; 0 keeps it loaded
+    """
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What a client may call this host; empty for any, which a host that is open to others has."""
-        is_loopback = self.host == "localhost" or ip_address(self.host).is_loopback
-        return _LOCAL_NAMES if is_loopback else ()
+    names: Sequence[str]
+    token: str
+    open_session: Callable[[], Session]
+    idle_s: float
 
 
-def where_of(given: str) -> Where:
-    """`[HOST:]PORT`.  Raises ConfigError."""
-    host, _, port = given.rpartition(":")
-    host = host.strip("[]") or LOOPBACK
-    fix = "Write --http PORT, or --http HOST:PORT with an address of this machine."
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise ConfigError(f"--http {given}: {port!r} is not a port.", fix)
-    if host != "localhost":
+def serve_http(listener: socket.socket, opening: Opening, announce: Callable[[], None]) -> None:
+    """Serve until the process is interrupted."""
+    Server(_config(_Served(opening, started=announce))).run(sockets=[listener])
+
+
+class HttpDoor:
+    """The same within an event loop that serves others as well, with a model that takes turns for all of them."""
+
+    def __init__(self, opening: Opening, thread: TurnThread, folder: Path) -> None:
+        self._served = _Served(opening, thread)
+        self._server = _Guest(_config(self._served))
+        self._folder = folder
+        self._name = "HTTP"
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Until it is closed.  Takes the socket, and lets go of it before anything else ends.  Raises RuntimeError."""
+        host, port = listener.getsockname()[:2]
+        self._name = f"HTTP at {host}:{port}"
         try:
-            ip_address(host)
-        except ValueError:
-            raise ConfigError(f"--http {given}: {host!r} is not an address.", fix) from None
-    return Where(host, int(port))
+            await self._server.serve(sockets=[listener])
+        except SystemExit:
+            raise RuntimeError("uvicorn does not start") from None
+
+    def close(self, timeout_s: float) -> None:
+        """Returns at once, whatever the time; `serve` then ends within a second or so."""
+        self._server.should_exit = True
+
+    def summary(self) -> dict[str, Any]:
+        """As of an editor, for somebody who looks at all that this process serves."""
+        return {"editor": self._name, "folders": [str(self._folder)], "state": self._state(), "open_documents": None}
+
+    async def try_out(self) -> Judgement:
+        """How a completion by the model that is loaded goes."""
+        completer = self._served.completer
+        return await completer.try_out() if completer is not None else Judgement("warn", "No model is loaded.", "")
+
+    def _state(self) -> str:
+        completer = self._served.completer
+        if completer is None:
+            return "loading"
+        if completer.is_resting:
+            return "resting"
+        return "ready" if completer.state == "ok" else completer.state
 
 
-def token_in(folder: Path) -> str:
-    """This user's token: made once, and kept where only they can read it.  Raises ConfigError."""
-    path = folder / "http-token"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(made, "w") as file:
-                file.write(secrets.token_urlsafe(32))
-        token = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be used ({error.strerror}).", "Give a token by --http-token.") from error
-    if not token:
-        raise ConfigError(f"{path} is empty.", "Remove it, and a new token is made.")
-    return token
+class _Guest(Server):
+    """Leaves signals to whom the event loop belongs."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
-def serve_http(where: Where, token: str, open_session: Callable[[], Session], announce: Callable[[str], None]) -> None:
-    """Serve until the process is interrupted.  `announce` gets the address.  Raises ConfigError."""
-    with _listening(where) as listener:
-        port = listener.getsockname()[1]
-        shown = f"[{where.host}]" if ":" in where.host else where.host
-        app = _Served(where, token, open_session, lambda: announce(f"http://{shown}:{port}"))
-        config = uvicorn.Config(
-            app,
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=1,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        # It warns of whatever anybody sends, and of the errors that it tells the words may quote a document.
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        # So many are accepted in one go, while nobody else has a turn.
+        backlog=MAX_CONNECTIONS,
+        timeout_keep_alive=SILENCE_S,
+        timeout_graceful_shutdown=1,
+    )
 
 
 class _Served:
     """The application; what it needs of an event loop is made when there is one."""
 
     def __init__(
-        self, where: Where, token: str, open_session: Callable[[], Session], started: Callable[[], None]
+        self, opening: Opening, thread: TurnThread | None = None, started: Callable[[], None] = lambda: None
     ) -> None:
-        self._where, self._token = where, token
-        self._open_session = open_session
+        """Without a `thread` that others use as well, the model gets one of its own."""
+        self.completer: Completer | None = None
+        self._opening, self._thread = opening, thread
         self._started = started
         self._app: ASGIApp | None = None
 
@@ -108,27 +127,13 @@ class _Served:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        completer = Completer(self._open_session)
-        self._app = Guard(Application(completer).routes(), self._token, self._where.names)
+        opening = self._opening
+        self.completer = completer = Completer(opening.open_session, opening.idle_s, self._thread)
+        self._app = Guard(Application(completer).routes(), opening.token, opening.names)
         self._started()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         completer.close()
-        completer.join(_END_S)
+        if self._thread is None:
+            completer.join(_END_S)
         await send({"type": "lifespan.shutdown.complete"})
-
-
-@contextlib.contextmanager
-def _listening(where: Where) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
-    with contextlib.closing(socket.socket(family)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((where.host, where.port))
-        except OSError as error:
-            raise ConfigError(
-                f"{where.host}:{where.port} cannot be used ({error.strerror}).",
-                "Give another port; 0 takes a free one.",
-            ) from error
-        listener.listen()
-        yield listener

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.trial import Judgement, judge, try_out
 from rest_lsp.config_sources import Loaded
 from rest_lsp.errors import Cancelled
-from rest_lsp.server.backend import Backend, Finding, Session
+from rest_lsp.server.backend import Backend, CompletionService, Finding, Session
 from rest_lsp.server.logs import where
 from rest_lsp.server.worker import Worker
 
@@ -25,6 +25,14 @@ class _Completion(NamedTuple):
     reason: str
     fix: str
     name: str = COMPLETION
+
+
+class Triable(Protocol):
+    """What is tried out of a session."""
+
+    @property
+    def service(self) -> CompletionService: ...
+    def status(self) -> dict[str, Any]: ...
 
 
 class Diagnosis:
@@ -47,19 +55,24 @@ class Diagnosis:
 
     async def try_out(self) -> Judgement:
         """One completion by the running model, drafted and plain."""
+        return await try_model(self._engine, self._find_session)
 
-        def work(cancel: CancelToken) -> Judgement:
-            session = self._find_session()
-            if session is None:
-                return Judgement("warn", "No model is loaded.", "See the status for the reason.")
-            return judge(try_out(session.service, cancel), device=session.status()["device"])
 
-        try:
-            return await self._engine.post("doctor", work)
-        except Cancelled:
-            return Judgement("warn", "It was interrupted.", "Run the checks again.")
-        except Exception as error:  # noqa: BLE001 - what goes wrong is the finding
-            return Judgement("fail", f"The model fails ({where(error)}).", "Restart the server.")
+async def try_model(engine: Worker, find_session: Callable[[], Triable | None]) -> Judgement:
+    """One completion by the model of a session, drafted and plain."""
+
+    def work(cancel: CancelToken) -> Judgement:
+        session = find_session()
+        if session is None:
+            return Judgement("warn", "No model is loaded.", "See the status for the reason.")
+        return judge(try_out(session.service, cancel), device=session.status()["device"])
+
+    try:
+        return await engine.post("doctor", work)
+    except Cancelled:
+        return Judgement("warn", "It was interrupted.", "Run the checks again.")
+    except Exception as error:  # noqa: BLE001 - what goes wrong is the finding
+        return Judgement("fail", f"The model fails ({where(error)}).", "Restart the server.")
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from rest_lsp.errors import Cancelled, RestLspError
 from rest_lsp.server.backend import Datastore, OpenSession, Session
 from rest_lsp.server.feedback import ProgressRelay
 from rest_lsp.server.logs import where
+from rest_lsp.server.resting import RestTimer, log_failure
 from rest_lsp.server.status import StatusBoard
 from rest_lsp.server.worker import Worker
 
@@ -26,8 +27,6 @@ log = logging.getLogger(__name__)
 
 Outcome = TypeVar("Outcome")
 _INDEXER_END_S = 0.5
-_REST_LOOKS = 4
-"""So often within the time after which a model may rest is it looked whether it may."""
 _REQUESTS_END_S = 1.0
 
 
@@ -50,7 +49,7 @@ class SessionKeeper:
         self._on_open = on_open
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._rest_timer: asyncio.TimerHandle | None = None
+        self._resting = RestTimer(engine)
         # Touched in the engine's thread only, so that a session that was superseded while it opened is closed, too.
         self._live: Session | None = None
 
@@ -59,7 +58,7 @@ class SessionKeeper:
 
         The task says whether it is open now; None when another one was asked for meanwhile.
         """
-        self.session = None
+        self._let_go()
         self._indexer.give_up("refresh")
         # Whatever still waits or runs for a completion would keep the old model in memory while the new one loads.
         self._engine.give_up_all()
@@ -98,31 +97,23 @@ class SessionKeeper:
                 session.wake()
 
         woken = self._engine.post("wake", work, is_quiet=not session.is_resting, gives_way=True)
-        woken.add_done_callback(_ignore)
+        woken.add_done_callback(log_failure)
         return woken
 
     def rest_after(self, idle_minutes: float) -> None:
         """From now on let the model rest after so long without a request; 0 keeps it loaded."""
         if self.session is not None:
-            self._rest_later(self.session, 60 * idle_minutes)
-
-    def _rest_later(self, session: Session, idle_s: float) -> None:
-        """Let the model rest whenever nobody has used it for `idle_s`, as long as the session is this one."""
-        if self._rest_timer is not None:
-            self._rest_timer.cancel()
-        if idle_s and session is self.session:
-            self._rest_timer = self._loop.call_later(idle_s / _REST_LOOKS, self._rest, session, idle_s)
-
-    def _rest(self, session: Session, idle_s: float) -> None:
-        if session is self.session and self._engine.is_idle:
-            self._engine.post("rest", lambda _: session.rest(idle_s), is_quiet=True).add_done_callback(_ignore)
-        self._rest_later(session, idle_s)
+            self._resting.follow(self.session, 60 * idle_minutes)
 
     def close(self) -> None:
         """Cancel everything and close the session in the engine's thread, which then ends.  Returns at once."""
-        self.session = None
+        self._let_go()
         self._indexer.stop()
         self._engine.stop(last=self._close_last)
+
+    def _let_go(self) -> None:
+        self.session = None
+        self._resting.stop()
 
     def _start(self, work: Coroutine[Any, Any, Outcome]) -> asyncio.Task[Outcome]:
         task = self._loop.create_task(work)
@@ -227,10 +218,3 @@ class SessionKeeper:
             session = None
             # Weights are large, so they must not wait for Python to look for reference cycles.
             gc.collect()
-
-
-def _ignore(future: asyncio.Future[None]) -> None:
-    """A rest that failed or was cancelled is tried again later, and so is the end of one, by the next request."""
-    error = None if future.cancelled() else future.exception()
-    if error is not None and not isinstance(error, Cancelled):
-        log.error("The model could not be unloaded or loaded again: %s", where(error))

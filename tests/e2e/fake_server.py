@@ -28,19 +28,22 @@ import weakref  # noqa: E402
 from collections.abc import Callable, Collection, Mapping, Sequence  # noqa: E402
 from dataclasses import dataclass, field  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Any, NamedTuple  # noqa: E402
+from typing import Any, NamedTuple, NoReturn  # noqa: E402
 
 from rest_lsp.cancellation import CancelToken  # noqa: E402
 from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, SourceUse, Wishes  # noqa: E402
 from rest_lsp.config import Settings  # noqa: E402
 from rest_lsp.config_sources import Loaded, load_settings  # noqa: E402
 from rest_lsp.daemon.address import runtime_address  # noqa: E402
+from rest_lsp.daemon.host import Openers, UnusableArguments  # noqa: E402
 from rest_lsp.daemon.run import run_daemon  # noqa: E402
+from rest_lsp.daemon.wire import Door  # noqa: E402
 from rest_lsp.drafting.deleted import DeletedText  # noqa: E402
 from rest_lsp.errors import Cancelled, ModelError, RequestError  # noqa: E402
 from rest_lsp.server.backend import Backend  # noqa: E402
 from rest_lsp.server.run import run_stdio  # noqa: E402
 from rest_lsp.server.stalls import PATIENCE, Patience  # noqa: E402
+from rest_lsp.server.turns import TurnThread  # noqa: E402
 from rest_lsp.stats import StatsLog  # noqa: E402
 
 STEP_S = 0.002
@@ -244,6 +247,17 @@ def work_until(done: Callable[[], bool], report: Callable[[], None] | None = Non
         time.sleep(STEP_S)
 
 
+def no_door(door: Door, _: TurnThread) -> Callable[[], NoReturn]:
+    """Serves no HTTP: says so at once, or later for the folder `late`."""
+    if door.folder != "late":
+        raise UnusableArguments("There is no HTTP here.")
+
+    def make() -> NoReturn:
+        raise ImportError("uvicorn")
+
+    return make
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--open-gate", type=Path, help="opening waits until this file exists")
@@ -293,7 +307,7 @@ def main() -> None:
     backend = Backend(load, open_session, fetch_model, examine)
     patience = Patience(0.05, 0.5, 2.0) if given.impatient else PATIENCE
     if given.as_daemon:
-        run_daemon(runtime_address(), lambda _: backend, lambda: LINGER_S, patience)
+        run_daemon(runtime_address(), Openers(lambda _: backend, no_door), lambda: LINGER_S, patience)
     run_stdio(backend, pipes=PIPES, patience=patience)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from rest_lsp.daemon import address as addresses
 from rest_lsp.daemon.address import Address, NoDaemon
-from rest_lsp.daemon.joining import Connection, ask, connect, hello, join, starter
+from rest_lsp.daemon.joining import BadArguments, Connection, ask, connect, door, hello, join, starter
 from rest_lsp.daemon.wire import (
     MAX_FIRST_BYTES,
     PROTOCOL,
@@ -96,20 +96,21 @@ def test_only_this_user_may_open_the_socket(address: Address) -> None:
 def test_another_user_who_gets_through_is_refused(front: Connection, address: Address) -> None:
     address.folder.chmod(0o711)
     address.socket.chmod(0o666)
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.setuid(65534)
-        with stranger(address) as connected:
-            connected.sendall(pack(hello([])))
-            os.write(write_end, b"refused" if is_ended(connected) else b"welcome")
-        os._exit(0)
-    os.waitpid(child, 0)
+    # Not forked from here: a child in which something fails would go on as pytest itself.
+    code = f"from tests.e2e.test_daemon_doors import try_as_nobody; try_as_nobody({os.fspath(address.folder)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     address.folder.chmod(0o700)
-    assert os.read(read_end, 7) == b"refused"
-    os.close(read_end)
-    os.close(write_end)
+    assert done.stdout == "refused\n"
     assert answers(front)
+
+
+def try_as_nobody(folder: str) -> None:
+    os.setuid(65534)
+    with stranger(Address(Path(folder))) as connected:
+        with contextlib.suppress(OSError):
+            # It may have been refused already.
+            connected.sendall(pack(hello([])))
+        print("refused" if is_ended(connected) else "welcome")
 
 
 @pytest.mark.usefixtures("front")
@@ -232,6 +233,30 @@ def test_a_message_beyond_the_limit_ends_its_connection(front: Connection, addre
         connected.sendall(b"\xff\xff\xff\xff")
         assert connection.receive() == Left(1)
         assert connection.receive() is None
+    assert answers(front)
+
+
+@pytest.mark.usefixtures("front")
+def test_a_command_hears_at_once_that_there_is_no_http(address: Address) -> None:
+    with pytest.raises(BadArguments, match="no HTTP"):
+        join(door([], "token", "elsewhere", {}), address, START)
+
+
+def test_http_that_fails_while_it_starts_costs_its_command_alone(front: Connection, address: Address) -> None:
+    command = join(door([], "token", "late", {}), address, START)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command.send_socket(listener)
+        assert command.receive() == Left(1)
+        assert command.receive() is None
+    command.close()
+    assert answers(front)
+
+
+def test_a_command_that_sends_no_socket_is_let_go(front: Connection, address: Address) -> None:
+    command = join(door([], "token", "late", {}), address, START)
+    command.send(Left(0))
+    assert command.receive() is None
+    command.close()
     assert answers(front)
 
 

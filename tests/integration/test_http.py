@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.request import Request, urlopen
 
 import openai
 import pytest
 
-from tests.files_cli import SOURCE, Place, clean_environment, make_place, rest_lsp
-from tests.files_datastore import wait_until
+from tests.e2e.conftest import WAYS, served
+from tests.files_cli import rest_lsp
+from tests.files_http import COLUMN, FILE, LINE, PATIENCE_S, TOKEN, Door, around, make_http_place, opened_door
 
-TOKEN = "a-token-of-the-tests"
-FILE = "app.txt"
-LINE, COLUMN = 5, 11
-PATIENCE_S = 120.0
 # What llama.vim sends, from autoload/llama.vim of https://github.com/ggml-org/llama.vim.
 LLAMA_VIM: dict[str, Any] = {
     "id_slot": 0,
@@ -55,53 +50,12 @@ LLAMA_VIM: dict[str, Any] = {
 }
 
 
-class Door(NamedTuple):
-    """A server that is ready, and what it serves."""
-
-    port: int
-    place: Place
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def ask(self, path: str, body: object = None, *, token: str = TOKEN) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        with urlopen(Request(self.url + path, data, headers), timeout=PATIENCE_S) as answer:
-            return json.loads(answer.read())
-
-    def status(self, method: str, path: str, body: bytes | None = None, **headers: str) -> int:
-        """Of an answer to a request with these headers, underscores being hyphens, and with none else."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, named)
-        status = connection.getresponse().status
-        connection.close()
-        return status
-
-
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    place = make_place(tmp_path_factory.mktemp("http"))
-    # Nothing that a random model writes would pass a grammar.
-    (place.workspace / FILE).write_text(SOURCE, encoding="utf-8")
-    environment = {**clean_environment(place), "PYTHONPATH": str(Path(__file__).parents[2])}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rest_lsp", "serve", "--http", "0", "-w", str(place.workspace)],
-        env={**environment, "REST_LSP_HTTP_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        port = int(process.stdout.readline().split()[0].rpartition(":")[2])
-        found = Door(port, place)
-        wait_until(lambda: found.status("GET", "/health") == 200, "the model is loaded", PATIENCE_S)
-        yield found
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(PATIENCE_S)
+@pytest.fixture(scope="module", params=WAYS)
+def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    flags = ["--in-process"] if request.param == "in process" else []
+    with served(request.param), opened_door(make_http_place(tmp_path_factory.mktemp("http")), *flags) as door:
+        door.wait_until_ready()
+        yield door
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +67,6 @@ def expected(door: Door) -> dict[str, Any]:
     found = json.loads(done.stdout)
     assert isinstance(found, dict)
     return found
-
-
-def around() -> tuple[str, str]:
-    offset = sum(len(line) for line in SOURCE.splitlines(keepends=True)[:LINE]) + COLUMN
-    return SOURCE[:offset], SOURCE[offset:]
 
 
 def test_llama_vim_gets_the_text_of_complete_and_the_timings(door: Door, expected: dict[str, Any]) -> None:
@@ -248,7 +197,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(door: Door) -> None:
 
 
 def test_the_token_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
-    from rest_lsp.http.run import token_in
+    from rest_lsp.http.address import token_in
 
     token = token_in(tmp_path / "cache")
     assert len(token) > 30

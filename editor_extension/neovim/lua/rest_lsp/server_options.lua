@@ -68,7 +68,7 @@
 ---@class rest_lsp.ServerSettings
 ---@field log_level? 'error'|'warning'|'info'|'debug' How much goes to the editor's log. Code never does.
 ---@field unload_minutes? number Free the model's memory after so long without a request. 0 keeps it.
----@field linger_minutes? number The shared process ends so long after its last editor has gone.
+---@field linger_minutes? number The shared process ends so long after its last editor or port has gone.
 
 ---@class rest_lsp.HistorySettings
 ---@field enabled? boolean Keep a record of completions: times, counts, and the files that drafts came from.
