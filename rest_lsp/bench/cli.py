@@ -121,6 +121,12 @@ def peers(
     cases: Annotated[
         Path | None, typer.Option(help="Holes as JSON lines, not chosen by the seed.", metavar="FILE")
     ] = None,
+    projects: Annotated[
+        str | None,
+        typer.Option(
+            help="Pinned projects instead: flask, requests, werkzeug, httpx, psutil (C), or all.", metavar="NAMES"
+        ),
+    ] = None,
     kinds: Annotated[str, typer.Option(help="Kinds of holes: line, block, body.", metavar="KINDS")] = "block,body",
     per_kind: Annotated[int, typer.Option(min=1, help="Holes of each kind to choose.")] = 8,
     seed: Annotated[int, typer.Option(help="Another seed chooses other holes.")] = 1,
@@ -138,12 +144,14 @@ def peers(
     with `pip install "rest-lsp[peers]"`; name those that you want.
 
         rest-lsp bench peers --limit 6 --peers REST,llama.cpp
+
+        rest-lsp bench peers --projects all --per-kind 2 --peers REST,Suffix,llama.cpp
     """
     from rest_lsp.bench.peers import PeersOptions, run_peers
 
     options = PeersOptions(
-        workspace=workspace, cases=cases, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit, peers=names,
-        json=json, plot=plot, overrides=overrides,
+        workspace=workspace, cases=cases, projects=projects, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit,
+        peers=names, json=json, plot=plot, overrides=overrides,
     )  # fmt: skip
     if not run_peers(options):
         raise typer.Exit(1)

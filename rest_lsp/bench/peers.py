@@ -18,7 +18,7 @@ from rest_lsp.bench.peers_plot import write_peers_plot
 from rest_lsp.bench.peers_report import PeerCase, PeersReport, RivalInfo, print_peers
 from rest_lsp.bench.plot import check_plotting
 from rest_lsp.bench.rivals import OURS, OURS_PLAIN, Rival, find_rivals
-from rest_lsp.bench.selection import Selection, select
+from rest_lsp.bench.selection import Selection, select_all, workload_of
 from rest_lsp.bench.setup import Setup, bench_settings, open_setup
 from rest_lsp.bench.summary import write_report
 from rest_lsp.config import Settings
@@ -31,6 +31,7 @@ class PeersOptions:
 
     workspace: Path | None = None
     cases: Path | None = None
+    projects: str | None = None
     kinds: str = "block,body"
     per_kind: int = 8
     seed: int = 1
@@ -46,27 +47,31 @@ def run_peers(options: PeersOptions) -> bool:
     if options.plot:
         check_plotting()
     settings = bench_settings(options.workspace, options.overrides, nodes=None)
-    selection = select(
-        workspace=options.workspace,
-        cases=options.cases,
-        kinds=options.kinds,
-        per_kind=options.per_kind,
-        seed=options.seed,
-        limit=options.limit,
-        cache_dir=settings.model.cache_dir,
-    )
-    with open_setup(selection.workspace, settings) as setup:
-        if setup.engine.info.device != "cpu":
-            raise RestLspError("Peers are compared on the CPU only.", "Add --device cpu.")
-        rivals = find_rivals(setup, settings, options.peers)
-        cases = list(compare(setup, settings, selection, rivals))
-        report = describe(setup, selection, rivals, cases)
+    selections = select_all(
+        options.projects, workspace=options.workspace, cases=options.cases, kinds=options.kinds,
+        per_kind=options.per_kind, seed=options.seed, limit=options.limit, cache_dir=settings.model.cache_dir,
+    )  # fmt: skip
+    report = compare_all(selections, settings, options.peers)
     print_peers(Console(), report)
     if options.json:
         write_report(options.json, report.to_json())
     if options.plot:
         write_peers_plot(options.plot, report)
     return report.n_differing == 0
+
+
+def compare_all(selections: Sequence[Selection], settings: Settings, names: str) -> PeersReport:
+    """One project after the other, with one model of ours."""
+    cases: list[PeerCase] = []
+    model: LoadedModel | None = None
+    for selection in selections:
+        with open_setup(selection.workspace, settings, model) as setup:
+            if setup.engine.info.device != "cpu":
+                raise RestLspError("Peers are compared on the CPU only.", "Add --device cpu.")
+            model, rivals = setup.model, find_rivals(setup, settings, names)
+            cases += compare(setup, settings, selection, rivals)
+            report = describe(setup, selections, rivals, cases)
+    return report
 
 
 def compare(setup: Setup, settings: Settings, selection: Selection, rivals: Sequence[Rival]) -> Iterator[PeerCase]:
@@ -101,11 +106,13 @@ def peer_case(model: LoadedModel, case: Case, written: Mapping[str, Decoded]) ->
     return PeerCase(case.id, case.kind, written, texts)
 
 
-def describe(setup: Setup, selection: Selection, rivals: Sequence[Rival], cases: Sequence[PeerCase]) -> PeersReport:
+def describe(
+    setup: Setup, selections: Sequence[Selection], rivals: Sequence[Rival], cases: Sequence[PeerCase]
+) -> PeersReport:
     """What ran where."""
     info = setup.engine.info
     return PeersReport(
-        workload=selection.label,
+        workload=workload_of(selections),
         model=info.model,
         dtype=info.dtype,
         threads=info.threads,

@@ -60,6 +60,38 @@ def _of_project(
     return Selection(root, [cut_hole(root, case) for case in chosen], project.label, seed)
 
 
+def select_all(
+    projects: str | None,
+    *,
+    workspace: Path | None,
+    cases: Path | None,
+    kinds: str,
+    per_kind: int,
+    seed: int,
+    limit: int | None,
+    cache_dir: Path,
+) -> list[Selection]:
+    """One for each of `projects`, or one for the workspace.  Raises CaseError or CorpusError."""
+    if projects is None:
+        return [
+            select(
+                workspace=workspace, cases=cases, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit,
+                cache_dir=cache_dir,
+            )
+        ]  # fmt: skip
+    if workspace or cases:
+        raise CaseError("--projects goes with neither --workspace nor --cases.", "Leave one of them out.")
+    return select_projects(projects, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit, cache_dir=cache_dir)
+
+
+def workload_of(selections: Sequence[Selection]) -> str:
+    """One line."""
+    if len(selections) == 1:
+        return selections[0].label
+    names = ", ".join(selection.name for selection in selections)
+    return f"{sum(len(selection.holes) for selection in selections)} holes in {names}, seed {selections[0].seed}"
+
+
 def select(
     *,
     workspace: Path | None,

@@ -19,7 +19,7 @@ from rest_lsp.bench.holes import Hole
 from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.plot import check_plotting, write_plot
 from rest_lsp.bench.results import Pair, Setting
-from rest_lsp.bench.selection import Selection, select, select_projects
+from rest_lsp.bench.selection import Selection, select_all, workload_of
 from rest_lsp.bench.setup import Setup, bench_settings, open_setup
 from rest_lsp.bench.summary import report_json, write_report
 from rest_lsp.bench.table import print_report
@@ -60,7 +60,10 @@ def run_decode(options: Options) -> bool:
     settings = bench_settings(
         options.workspace, options.overrides, nodes=options.nodes, temperature=options.temperature
     )
-    selections = selections_of(options, settings)
+    selections = select_all(
+        options.projects, workspace=options.workspace, cases=options.cases, kinds=options.kinds,
+        per_kind=options.per_kind, seed=options.seed, limit=options.limit, cache_dir=settings.model.cache_dir,
+    )  # fmt: skip
     if options.ablate:
         return run_ablation(selections, settings, options)
     pairs, setting = measure_all(selections, settings, options)
@@ -70,22 +73,6 @@ def run_decode(options: Options) -> bool:
     if options.plot:
         write_plot(options.plot, setting, pairs)
     return not any(pair.errors for pair in pairs)
-
-
-def selections_of(options: Options, settings: Settings) -> list[Selection]:
-    """One for each project, or one for the workspace."""
-    if options.projects is not None and (options.workspace or options.cases):
-        raise CaseError("--projects goes with neither --workspace nor --cases.", "Leave one of them out.")
-    if options.projects is not None:
-        return select_projects(
-            options.projects, kinds=options.kinds, per_kind=options.per_kind, seed=options.seed, limit=options.limit,
-            cache_dir=settings.model.cache_dir,
-        )  # fmt: skip
-    only = select(
-        workspace=options.workspace, cases=options.cases, kinds=options.kinds, per_kind=options.per_kind,
-        seed=options.seed, limit=options.limit, cache_dir=settings.model.cache_dir,
-    )  # fmt: skip
-    return [only]
 
 
 def measure_all(selections: Sequence[Selection], settings: Settings, options: Options) -> tuple[list[Pair], Setting]:
@@ -152,14 +139,6 @@ def warm_up_and_measure(setup: Setup, holes: Sequence[Hole], repeat: int, floor:
     for hole, pair in zip(holes, measure(holes, setup.complete, repeat=repeat), strict=True):
         floor.sample()
         yield setup.judge.judge(hole, pair)
-
-
-def workload_of(selections: Sequence[Selection]) -> str:
-    """One line."""
-    if len(selections) == 1:
-        return selections[0].label
-    names = ", ".join(selection.name for selection in selections)
-    return f"{sum(len(selection.holes) for selection in selections)} holes in {names}, seed {selections[0].seed}"
 
 
 def tracked(
