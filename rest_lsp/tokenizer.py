@@ -162,12 +162,13 @@ class SortedVocabulary:
         return self._order[bisect_left(self._keys, spelling) : bisect_left(self._keys, spelling + b"\0")]
 
     def goes_on(self, tail: bytes) -> bool:
-        """Whether some token spells `tail` and more behind it, other than more blank lines."""
+        """Whether some token spells `tail` and more; where its last line is blank, more than blank lines."""
         return self._going_on(tail)
 
     def _finds_going_on(self, tail: bytes) -> bool:
-        spellings = (self._spellings[token] for token in self.starting_with(tail).tolist())
-        return any(len(spelling) > len(tail) and not _ends_blank(spelling[len(tail) :]) for spelling in spellings)
+        is_blank = not tail.rpartition(b"\n")[2].strip()
+        rests = (self._spellings[token][len(tail) :] for token in self.starting_with(tail).tolist())
+        return any(rest and not (is_blank and _ends_blank(rest)) for rest in rests)
 
     def agreeing_with(self, pending: bytes) -> npt.NDArray[np.int64]:
         """Ids, ascending, of tokens that start with `pending` or that `pending` starts with.  Do not modify."""

@@ -64,11 +64,15 @@ def compare_all(selections: Sequence[Selection], settings: Settings, names: str)
     """One project after the other, with one model of ours."""
     cases: list[PeerCase] = []
     model: LoadedModel | None = None
+    rivals: list[Rival] = []
     for selection in selections:
         with open_setup(selection.workspace, settings, model) as setup:
+            # Other programs hold the weights, too: there is not room for two of each.
+            rivals.clear()
             if setup.engine.info.device != "cpu":
                 raise RestLspError("Peers are compared on the CPU only.", "Add --device cpu.")
-            model, rivals = setup.model, find_rivals(setup, settings, names)
+            model = setup.model
+            rivals.extend(find_rivals(setup, settings, names))
             cases += compare(setup, settings, selection, rivals)
             report = describe(setup, selections, rivals, cases)
     return report

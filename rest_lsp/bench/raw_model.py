@@ -1,7 +1,7 @@
 """The model by itself in `bench quality`: transformers' module in fp32, greedy, with nothing of ours but the tokenizer.
 
 A guess at the answer goes through the module in the same pass as the prompt.  The pick behind each of its tokens is
-what greedy decoding picks there, so the answer is the same, in fewer passes, wherever the guess comes from.
+what greedy decoding picks there, so the answer is the same in fewer passes, but for ties within the rounding of fp32.
 """
 
 from __future__ import annotations

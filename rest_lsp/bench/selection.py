@@ -57,7 +57,13 @@ def _of_project(
     chosen_kinds, root = parse_kinds(kinds), fetch(project, cache_dir)
     found = make_cases(root, seed=seed, per_kind=per_kind, kinds=chosen_kinds, suffixes=project.suffixes)
     chosen = in_turns(found, chosen_kinds)[:limit]
+    if not chosen:
+        raise _no_hole(f"{kinds} in {project.label}")
     return Selection(root, [cut_hole(root, case) for case in chosen], project.label, seed)
+
+
+def _no_hole(kinds: str) -> CaseError:
+    return CaseError(f"There is no hole of kind {kinds}.", f"Choose among {', '.join(KINDS)} with --kinds.")
 
 
 def select_all(
@@ -110,7 +116,7 @@ def select(
     found = read_cases(cases) if cases else make_cases(root, seed=seed, per_kind=per_kind, kinds=wanted)
     chosen = in_turns(found, wanted)[:limit]
     if not chosen:
-        raise CaseError(f"There is no hole of kind {kinds}.", f"Choose among {', '.join(KINDS)} with --kinds.")
+        raise _no_hole(kinds)
     name = FLASK.label if workspace is None else root.name
     return Selection(root, [cut_hole(root, case) for case in chosen], name, None if cases else seed)
 

@@ -13,11 +13,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from rest_lsp.bench.assistants import WindowAssistant
@@ -75,33 +76,34 @@ def run_windows(options: WindowsOptions) -> None:
         typing, shared = bench.type_together(SHARED, WINDOWS, address)
         beside = bench.beside_indexing()
         _, alone = bench.type_together(ALONE, 1, None)
-    report = WindowsReport(model_name(settings), this_machine(), shared, alone, typing, beside)
-    print_windows(Console(), report)
-    if options.json:
-        write_report(options.json, report.to_json())
+        report = WindowsReport(model_name(settings), this_machine(), shared, alone, typing, beside)
+        print_windows(Console(), report)
+        if options.json:
+            write_report(options.json, report.to_json())
 
 
 @contextmanager
 def own_runtime() -> Iterator[tuple[Address, Path]]:
     """A daemon of the measurement's own, which ends with it; and a folder for indexes."""
     before = os.environ.get(RUNTIME_VARIABLE)
-    with tempfile.TemporaryDirectory(prefix="rest-lsp-") as name:
+    # Workers of indexes end a little after the daemon, and may still write.
+    with tempfile.TemporaryDirectory(prefix="rest-lsp-", ignore_cleanup_errors=True) as name:
         address = Address(Path(name) / "run")
         os.environ[RUNTIME_VARIABLE] = str(address.folder)
         try:
             yield address, Path(name)
         finally:
-            if ask(address, "stop") is not None:
-                _wait_for_end(address)
             os.environ.pop(RUNTIME_VARIABLE)
             if before is not None:
                 os.environ[RUNTIME_VARIABLE] = before
+            _end(address)
 
 
-def _wait_for_end(address: Address) -> None:
-    give_up_s = time.monotonic() + _END_S
-    while ask(address, "status") is not None and time.monotonic() < give_up_s:
-        time.sleep(0.05)
+def _end(address: Address) -> None:
+    """Its daemon holds a lock as long as it lives."""
+    with suppress(Timeout):
+        if ask(address, "stop") is not None:
+            FileLock(address.lock).acquire(timeout=_END_S)
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,10 @@ class Bench:
         with closing(WindowAssistant(SHARED, folder, options)) as other:
             while (state := other.process.ask("rest/status")["state"]) == "loading":
                 time.sleep(0.05)
-            yield
-            if state != "indexing" or other.process.ask("rest/status")["state"] != "indexing":
+            if state == "indexing":
+                yield
+                state = other.process.ask("rest/status")["state"]
+            if state != "indexing":
                 source = self.options.folder or "The standard library"
                 raise RestLspError(f"{source} was indexed before all was typed.", "Choose a larger --folder.")
 

@@ -142,8 +142,8 @@ def first_cut_token(ids: Sequence[int], tokenizer: Tokenizer) -> int:
     """Index of the first token of `ids` that more text may change; their number when there is none.
 
     That is always the last one ("    " becomes "   " before " return"), unless it ends a line for good, and any from
-    which on some token of the vocabulary would spell more than what is typed ("(se" of "(self").  Tokens of more blank
-    lines do not count: behind a blank line, the model would have to choose among them although it expects code.
+    which on some token of the vocabulary would spell more than what is typed ("(se" of "(self").  On a blank line,
+    tokens of more blank lines do not count: the model would have to choose among them although it expects code.
     """
     vocabulary, tail, first = tokenizer.sorted_vocabulary, b"", len(ids)
     if ids and not tokenizer.is_settled(ids[-1]):

@@ -10,8 +10,8 @@ KEPT = 16
 PREFIX_TAIL = 200
 """Characters of the text before a completion: enough for a match of 16 tokens."""
 
-MAX_CHARACTERS = 4000
-"""No text grows beyond this by going on and on."""
+MAX_CHARACTERS = 1000
+"""About the longest completion; no text grows beyond it by going on and on."""
 
 
 class Recent(NamedTuple):

@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 
 from rest_lsp.bench import quality_cases as cases_module
 from rest_lsp.bench.cli import app
-from rest_lsp.bench.quality_arms import Answer
+from rest_lsp.bench.quality import as_arm
+from rest_lsp.bench.quality_arms import Answer, Arm
 from rest_lsp.bench.quality_cases import REPOSITORY, SETS, quality_cases
 from rest_lsp.bench.quality_judge import judge
 from rest_lsp.bench.quality_kept import KeptVerdicts
+from rest_lsp.config import Settings
 from rest_lsp.errors import RestLspError
 from tests.files_bench import report_of, tiny_project
 from tests.files_cli import Place
@@ -72,8 +74,8 @@ def test_parts_of_other_files_are_arms_that_can_be_compared(
 def test_the_distance_of_the_anchor_is_an_arm(tmp_path: Path) -> None:
     report = run(tmp_path, "--sets", REPOSITORY, "--arms", "anchor:0,anchor:64")
     assert [*report["arms"]] == ["anchor:0", "anchor:64"]
-    read = [verdict["prompt_tokens"] for verdict in report["verdicts"]]
-    assert all(read), "both read the document"
+    chosen = [as_arm(Settings(), Arm.parse(arm)).completion.anchor_lines for arm in report["arms"]]
+    assert chosen == [0, 64]
 
 
 @pytest.mark.parametrize(("name", "count"), [("single-line", 1033), ("random-span", 328)])
