@@ -70,12 +70,13 @@ class Door(NamedTuple):
         wait_until(is_ready, "the model is loaded", PATIENCE_S)
 
 
-def start_door(place: Place, *flags: str, port: int = 0) -> subprocess.Popen[str]:
+def start_door(place: Place, *flags: str, port: int = 0, cwd: Path | None = None) -> subprocess.Popen[str]:
     """The command, which says on its first line where it serves."""
     environment = {**clean_environment(place), "PYTHONPATH": str(Path(__file__).parents[1])}
     return subprocess.Popen(
         [sys.executable, "-m", "rest_lsp", "serve", "--http", f"{port}", "-w", str(place.workspace), *flags],
         env={**environment, "REST_LSP_HTTP_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"},
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -83,11 +84,11 @@ def start_door(place: Place, *flags: str, port: int = 0) -> subprocess.Popen[str
 
 
 @contextmanager
-def opened_door(place: Place, *flags: str) -> Iterator[Door]:
+def opened_door(place: Place, *flags: str, cwd: Path | None = None) -> Iterator[Door]:
     """Until it is interrupted."""
     # Nothing that a random model writes would pass a grammar.
     (place.workspace / FILE).write_text(SOURCE, encoding="utf-8")
-    process = start_door(place, *flags)
+    process = start_door(place, *flags, cwd=cwd)
     try:
         assert process.stdout is not None
         yield Door(int(process.stdout.readline().split()[0].rpartition(":")[2]), place, process)

@@ -9,12 +9,12 @@ import select
 import socket
 import time
 
-from rest_lsp.daemon.joining import FIRST_PAUSE_S, STEADY_S, Connection, Rejoin, rejoin
+from rest_lsp.daemon.joining import FIRST_PAUSE_S, STEADY_S, BadArguments, Connection, Rejoin, rejoin
 from rest_lsp.daemon.wire import Closing, Left
 
 
 class DoorFailed(Exception):
-    """The daemon lives, but does not serve HTTP any more."""
+    """The daemon lives, but does not serve HTTP any more; the words say why."""
 
 
 def keep_open(listener: socket.socket, connection: Connection, join_again: Rejoin) -> None:
@@ -28,7 +28,15 @@ def keep_open(listener: socket.socket, connection: Connection, join_again: Rejoi
             select.select([listener], [], [])
         elif time.monotonic() - since < STEADY_S:
             time.sleep(FIRST_PAUSE_S)
-        connection = rejoin(join_again)
+        connection = rejoin(lambda: _asked_again(join_again))
+
+
+def _asked_again(join_again: Rejoin) -> Connection:
+    """Raises NoDaemon, and DoorFailed where it is of no use to ask once more."""
+    try:
+        return join_again()
+    except BadArguments as error:
+        raise DoorFailed(str(error)) from None
 
 
 def _lend(listener: socket.socket, connection: Connection) -> bool:
@@ -40,6 +48,6 @@ def _lend(listener: socket.socket, connection: Connection) -> bool:
         return False
     while (message := connection.receive()) is not None:
         if isinstance(message, Left) and not is_closing:
-            raise DoorFailed
+            raise DoorFailed("The daemon could not serve HTTP.")
         is_closing = is_closing or isinstance(message, Closing)
     return is_closing

@@ -86,7 +86,7 @@ class Openers(NamedTuple):
 
 
 class Host:
-    """Belongs to the event loop.  `idle_since` is None while there are clients."""
+    """Belongs to the event loop.  `idle_since` is None while there are guests."""
 
     def __init__(
         self,
@@ -102,7 +102,10 @@ class Host:
         self._patience, self._on_lost = patience, on_lost
         self._thread = TurnThread("rest-lsp-engine", kept=True)
         self._strangers: dict[Line, asyncio.Task[Any] | None] = {}
+        self._guests: set[Line] = set()
         self._clients: dict[Line, tuple[Hello | Door, Server]] = {}
+        """The guests that are served by now."""
+
         self._started = time.monotonic()
         self.idle_since: float | None = time.monotonic()
         self.wants_end = asyncio.Event()
@@ -124,8 +127,9 @@ class Host:
 
     def close(self) -> None:
         """Tell the fronts that this was meant, and stop all work."""
-        for line, (_, server) in list(self._clients.items()):
+        for line in self._guests:
             line.send(Closing())
+        for _, server in self._clients.values():
             server.close(0)
 
     async def _converse(self, line: Line) -> None:
@@ -158,11 +162,13 @@ class Host:
         if refusal is not None:
             line.send(refusal)
             return
+        self._guests.add(line)
         self.idle_since = None
         try:
             await serving
         finally:
-            self.idle_since = None if self._clients else time.monotonic()
+            self._guests.remove(line)
+            self.idle_since = None if self._guests else time.monotonic()
         # A session that ended leaves cycles with large buffers in them.
         gc.collect()
 
@@ -172,13 +178,13 @@ class Host:
         return self._serve_http(line, first, self._openers.door(first, self._thread))
 
     def _refusal(self, hello: Hello | Door) -> Refused | None:
-        if as_numbers(hello.version) > as_numbers(self._version) and not self._clients:
+        if as_numbers(hello.version) > as_numbers(self._version) and not self._guests:
             self.wants_end.set()
             return Refused("yields", f"Version {self._version} makes room for {hello.version}.")
         if hello.protocol != PROTOCOL:
             mine, theirs = f"{self._version} (protocol {PROTOCOL})", f"{hello.version} (protocol {hello.protocol})"
             return Refused("protocol", f"The running daemon has version {mine}, this is {theirs}; close other editors.")
-        if len(self._clients) >= MAX_CLIENTS:
+        if len(self._guests) >= MAX_CLIENTS:
             return Refused("protocol", f"The daemon serves {MAX_CLIENTS} windows and ports already.")
         return None
 

@@ -43,6 +43,9 @@ _TRIAL_S = 120.0
 """A model that rests is loaded first, and whoever types is served before."""
 
 _LOOK_S = 0.02
+_UNANSWERED = 5
+"""A daemon that ends has one or two connections left without an answer."""
+
 _PASSED_ON = ("REST_LSP_", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
 
 
@@ -140,6 +143,7 @@ def _passed_on() -> dict[str, str]:
 
 def join(greeting: Hello | Door, address: Address, start: StartDaemon) -> Connection:
     """A connection to a daemon that has said welcome.  Raises NoDaemon, BadArguments."""
+    n_unanswered = 0
     for connection in _attempts(address, start):
         answer = _exchange(connection, greeting)
         if isinstance(answer, Welcome):
@@ -150,6 +154,10 @@ def join(greeting: Hello | Door, address: Address, start: StartDaemon) -> Connec
             raise BadArguments(answer.reason)
         if isinstance(answer, Refused) and answer.why == "protocol":
             raise NoDaemon(answer.reason)
+        n_unanswered += answer is None
+        # It cannot say so itself: to a daemon that knows of no doors this greeting is nonsense.
+        if isinstance(greeting, Door) and n_unanswered >= _UNANSWERED and ask(address, "status") is not None:
+            raise NoDaemon("The running daemon is older and serves no HTTP; `rest-lsp daemon restart` helps.")
     raise AssertionError("attempts end with a connection or an error")
 
 

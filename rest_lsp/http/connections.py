@@ -18,7 +18,10 @@ SILENCE_S = 30
 
 
 class Connection(H11Protocol):
-    """Belongs to the event loop.  Silent between requests, and as long as the head of one has not come."""
+    """Belongs to the event loop.
+
+    Silent between requests, as long as the head of one has not come, and while nobody reads what is sent.
+    """
 
     _since_s = 0.0
     _timer: asyncio.TimerHandle | None = None
@@ -37,6 +40,10 @@ class Connection(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._is_silent_from_now()
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._is_silent_from_now()
@@ -44,7 +51,7 @@ class Connection(H11Protocol):
     @property
     def is_silent(self) -> bool:
         cycle = cast(RequestResponseCycle | None, self.cycle)
-        return cycle is None or cycle.response_complete
+        return cycle is None or cycle.response_complete or self.flow.write_paused
 
     def abort(self) -> None:
         """Close it now, whether the client reads what was sent or not."""
@@ -63,9 +70,19 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Leaves no connection behind."""
+    """Leaves no port open and no connection behind, however it ends; uvicorn does so only where it was asked to."""
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.servers = []
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().serve(sockets)
+        finally:
+            for server in self.servers:
+                server.close()
+            for listener in sockets or []:
+                listener.close()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()

@@ -57,6 +57,8 @@ class HttpDoor:
             await self._server.serve(sockets=[listener])
         except SystemExit:
             raise RuntimeError("uvicorn does not start") from None
+        finally:
+            self._served.close()
 
     def close(self, timeout_s: float) -> None:
         """Returns at once, whatever the time; `serve` then ends within a second or so."""
@@ -125,6 +127,11 @@ class _Served:
         elif self._app is not None:
             await self._app(scope, receive, send)
 
+    def close(self) -> None:
+        """Returns at once, and does nothing the second time."""
+        if self.completer is not None:
+            self.completer.close()
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         opening = self._opening
@@ -133,7 +140,7 @@ class _Served:
         self._started()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        completer.close()
+        self.close()
         if self._thread is None:
             completer.join(_END_S)
         await send({"type": "lifespan.shutdown.complete"})

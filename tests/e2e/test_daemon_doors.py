@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +18,19 @@ import pytest
 
 from rest_lsp.daemon import address as addresses
 from rest_lsp.daemon.address import Address, NoDaemon
+from rest_lsp.daemon.door import DoorFailed, keep_open
 from rest_lsp.daemon.joining import BadArguments, Connection, ask, connect, door, hello, join, starter
 from rest_lsp.daemon.wire import (
     MAX_FIRST_BYTES,
     PROTOCOL,
+    Ask,
+    Closing,
     Frame,
     Hello,
     Left,
     Message,
     Refused,
+    Report,
     Welcome,
     pack,
 )
@@ -258,6 +264,58 @@ def test_a_command_that_sends_no_socket_is_let_go(front: Connection, address: Ad
     assert command.receive() is None
     command.close()
     assert answers(front)
+
+
+def test_a_daemon_that_is_about_to_serve_http_makes_no_room_for_a_newer_version(address: Address) -> None:
+    command = join(door([], "token", "late", {}), address, START)
+    assert isinstance(greet(address, Hello(PROTOCOL, "99.0.0", 1, [], {})), Welcome)
+    command.close()
+
+
+def test_a_command_hears_of_the_end_before_it_has_sent_its_socket(address: Address) -> None:
+    command = join(door([], "token", "late", {}), address, START)
+    assert ask(address, "stop") is not None
+    assert command.receive() == Closing()
+    command.close()
+
+
+def test_a_command_ends_when_the_next_daemon_has_no_http(address: Address) -> None:
+    connection = join(door([], "token", "late", {}), address, START)
+    report = ask(address, "status")
+    assert report is not None
+    os.kill(report.pid, signal.SIGKILL)
+    assert connection.receive() is None
+    n_asked = 0
+
+    def join_again() -> Connection:
+        nonlocal n_asked
+        n_asked += 1
+        assert n_asked == 1, "it was told already"
+        return join(door([], "token", "elsewhere", {}), address, START)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(DoorFailed, match="no HTTP"):
+        keep_open(listener, connection, join_again)
+
+
+def test_a_command_hears_that_the_daemon_is_older(address: Address) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(os.fspath(address.socket))
+        listening.listen()
+        threading.Thread(target=_be_older, args=(listening,), daemon=True).start()
+        with pytest.raises(NoDaemon, match="restart"):
+            join(door([], "token", "late", {}), address, START)
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def _be_older(listening: socket.socket) -> None:
+    """As a daemon to which the greeting of a command is no message."""
+    with contextlib.suppress(OSError):
+        while True:
+            connected, _ = listening.accept()
+            connection = Connection(connected)
+            if isinstance(connection.receive(), Ask):
+                connection.send(Report("0.0.1", os.getpid(), 0.0, 0, 1, []))
+            connection.close()
 
 
 def test_200_idle_connections_are_let_go(front: Connection, address: Address) -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from rest_lsp.cli_front import DAEMON
+from rest_lsp.daemon import joining
 from rest_lsp.daemon.address import Address
-from rest_lsp.daemon.joining import ask
+from rest_lsp.daemon.joining import ask, hello, join, starter
 from rest_lsp.daemon.wire import Report
 from rest_lsp.http.connections import MAX_CONNECTIONS
-from tests.e2e.lsp_client import LspClient
+from tests.e2e.lsp_client import REPOSITORY, LspClient
 from tests.e2e.test_lsp_ending import is_running, wait_until_gone
 from tests.files_cli import SOURCE, Place
 from tests.files_datastore import wait_until
@@ -165,6 +167,35 @@ def test_the_daemon_stays_as_long_as_a_port_is_open_and_ends_some_time_later(pla
         assert report_of(address).pid == pid
         door.process.kill()
         wait_until(lambda: not is_running(pid), "it ends", PATIENCE_S)
+
+
+def test_the_daemon_stays_for_a_port_that_comes_while_the_last_window_goes(
+    place: Place, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**place.environment, "PYTHONPATH": str(REPOSITORY)}.items():
+        monkeypatch.setenv(name, value)
+    start, lingering = starter(DAEMON), {"server.linger_minutes": str(LINGER_S / 60)}
+    window = join(hello([]), address, start)
+    command = join(joining.door([], "token", str(place.workspace), lingering), address, start)
+    window.close()
+    wait_until(lambda: not report_of(address).clients, "the window has gone")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command.send_socket(listener)
+    wait_until(lambda: report_of(address).clients, "the port is served")
+    since = report_of(address).uptime_s
+    wait_until(lambda: report_of(address).uptime_s > since + 2 * LINGER_S, "more time has passed than it lingers")
+    command.close()
+
+
+def test_paths_begin_in_the_folder_of_the_command(place: Place, address: Address) -> None:
+    here = place.workspace.parent
+    elsewhere = place._replace(environment={**place.environment, "REST_LSP_MODEL_CACHE_DIR": "elsewhere"})
+    with opened_door(elsewhere, "--model", "./model", cwd=here) as door:
+        door.wait_until_ready()
+        assert door.fill_in()["content"]
+        assert len(report_of(address).clients) == 1
+    assert (here / "elsewhere" / "datastores").is_dir()
+    assert not (address.folder / "elsewhere").exists()
 
 
 def test_where_no_daemon_can_be_had_the_command_serves_alone(
