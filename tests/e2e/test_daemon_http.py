@@ -172,11 +172,13 @@ def test_the_daemon_stays_as_long_as_a_port_is_open_and_ends_some_time_later(pla
 def test_the_daemon_stays_for_a_port_that_comes_while_the_last_window_goes(
     place: Place, address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {**place.environment, "PYTHONPATH": str(REPOSITORY)}.items():
+    # The daemon looks how long it has been idle eight times in the time that its own settings say.
+    lingering = {"REST_LSP_SERVER_LINGER_MINUTES": str(LINGER_S / 60), "PYTHONPATH": str(REPOSITORY)}
+    for name, value in {**place.environment, **lingering}.items():
         monkeypatch.setenv(name, value)
-    start, lingering = starter(DAEMON), {"server.linger_minutes": str(LINGER_S / 60)}
+    start = starter(DAEMON)
     window = join(hello([]), address, start)
-    command = join(joining.door([], "token", str(place.workspace), lingering), address, start)
+    command = join(joining.door([], "token", str(place.workspace), {}), address, start)
     window.close()
     wait_until(lambda: not report_of(address).clients, "the window has gone")
     with socket.create_server(("127.0.0.1", 0)) as listener:
