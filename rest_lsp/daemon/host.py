@@ -162,12 +162,14 @@ class Host:
         if refusal is not None:
             line.send(refusal)
             return
+        log.info("Process %d has come; there were %d.", first.pid, len(self._guests))
         self._guests.add(line)
         self.idle_since = None
         try:
             await serving
         finally:
             self._guests.remove(line)
+            log.info("Process %d has gone; there are %d.", first.pid, len(self._guests))
             self.idle_since = None if self._guests else time.monotonic()
         # A session that ended leaves cycles with large buffers in them.
         gc.collect()
@@ -236,13 +238,11 @@ class Host:
                 log.error("HTTP could not be served: %s", where(failure))
 
     def _has_come(self, line: Line, guest: Hello | Door, server: Server) -> None:
-        log.info("Process %d has come; there were %d.", guest.pid, len(self._clients))
         self._clients[line] = (guest, server)
 
     def _has_gone(self, line: Line) -> None:
-        guest, server = self._clients.pop(line)
+        _, server = self._clients.pop(line)
         server.close(0)
-        log.info("Process %d has gone; there are %d.", guest.pid, len(self._clients))
 
     async def _try_out(self, folder: str) -> Tried:
         """By a window that has this folder open, else by any."""

@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rest_lsp.cancellation import CancelToken
@@ -51,13 +52,12 @@ def run_download(
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below `folder`; files that vanish meanwhile count nothing."""
+    """Bytes of all files below `folder`; files and folders that vanish meanwhile count nothing."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(root, name).stat().st_size
     return total
 
 

@@ -196,7 +196,7 @@ def test_paths_begin_in_the_folder_of_the_command(place: Place, address: Address
         door.wait_until_ready()
         assert door.fill_in()["content"]
         assert len(report_of(address).clients) == 1
-    assert (here / "elsewhere" / "datastores").is_dir()
+    assert (here / "elsewhere" / "models").is_dir()
     assert not (address.folder / "elsewhere").exists()
 
 
