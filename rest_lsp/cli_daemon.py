@@ -175,13 +175,10 @@ def _ask(wish: Literal["status", "stop"]) -> Report | None:
 
 
 def _await_end() -> None:
-    from filelock import FileLock, Timeout
+    from rest_lsp.daemon.joining import await_end
 
-    try:
-        with FileLock(_address().lock, timeout=_END_S):
-            return
-    except Timeout:
-        raise RestLspError("The daemon does not end.", "`rest-lsp daemon logs` may say why.") from None
+    if not await_end(_address(), _END_S):
+        raise RestLspError("The daemon does not end.", "`rest-lsp daemon logs` may say why.")
 
 
 def _in_words(report: Report) -> str:

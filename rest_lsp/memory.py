@@ -1,7 +1,8 @@
-"""How much memory the machine has left, and how much this process holds."""
+"""How much memory the machine has left, how much this process holds, and how much disk a folder takes."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -28,3 +29,13 @@ def resident_memory() -> int | None:
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return None
+
+
+def folder_bytes(directory: Path) -> int:
+    """Bytes of the files in a folder and below; files and folders that come and go meanwhile may or may not count."""
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += Path(folder, name).lstat().st_size
+    return total

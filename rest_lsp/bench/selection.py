@@ -79,12 +79,7 @@ def select_all(
 ) -> list[Selection]:
     """One for each of `projects`, or one for the workspace.  Raises CaseError or CorpusError."""
     if projects is None:
-        return [
-            select(
-                workspace=workspace, cases=cases, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit,
-                cache_dir=cache_dir,
-            )
-        ]  # fmt: skip
+        return [_of_workspace(workspace, cases, kinds, per_kind, seed, limit, cache_dir)]
     if workspace or cases:
         raise CaseError("--projects goes with neither --workspace nor --cases.", "Leave one of them out.")
     return select_projects(projects, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit, cache_dir=cache_dir)
@@ -98,8 +93,7 @@ def workload_of(selections: Sequence[Selection]) -> str:
     return f"{sum(len(selection.holes) for selection in selections)} holes in {names}, seed {selections[0].seed}"
 
 
-def select(
-    *,
+def _of_workspace(
     workspace: Path | None,
     cases: Path | None,
     kinds: str,
@@ -108,7 +102,7 @@ def select(
     limit: int | None,
     cache_dir: Path,
 ) -> Selection:
-    """Holes in `workspace`, or in the pinned distribution.  Raises CaseError or CorpusError."""
+    """Holes in `workspace`, or in the pinned distribution."""
     wanted = parse_kinds(kinds)
     root = fetch(FLASK, cache_dir) if workspace is None else workspace.resolve()
     if not root.is_dir():

@@ -13,12 +13,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from rest_lsp.bench.assistants import WindowAssistant
@@ -32,7 +31,7 @@ from rest_lsp.bench.typist import Typist
 from rest_lsp.bench.windows_report import Beside, Memory, Typing, WindowsReport, print_windows
 from rest_lsp.cli_options import settings_for
 from rest_lsp.daemon.address import RUNTIME_VARIABLE, Address
-from rest_lsp.daemon.joining import ask
+from rest_lsp.daemon.joining import ask, await_end
 from rest_lsp.errors import RestLspError
 from rest_lsp.workspace import model_name
 
@@ -96,14 +95,8 @@ def own_runtime() -> Iterator[tuple[Address, Path]]:
             os.environ.pop(RUNTIME_VARIABLE)
             if before is not None:
                 os.environ[RUNTIME_VARIABLE] = before
-            _end(address)
-
-
-def _end(address: Address) -> None:
-    """Its daemon holds a lock as long as it lives."""
-    with suppress(Timeout):
-        if ask(address, "stop") is not None:
-            FileLock(address.lock).acquire(timeout=_END_S)
+            if ask(address, "stop") is not None:
+                await_end(address, _END_S)
 
 
 @dataclass(frozen=True)

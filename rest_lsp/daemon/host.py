@@ -201,7 +201,7 @@ class Host:
             backend, client_log, model_thread=self._thread, patience=self._patience, on_lost=self._on_lost
         )
         server.protocol.set_writer(LspWriter(line), include_headers=False)
-        self._has_come(line, hello, server)
+        self._clients[line] = (hello, server)
         reading = asyncio.create_task(_feed(line, server))
         try:
             line.send(Left(await server.left))
@@ -220,7 +220,7 @@ class Host:
             listener.close()
             line.send(Left(1))
             return
-        self._has_come(line, door, server)
+        self._clients[line] = (door, server)
         watch = StallWatch(self._thread, self._patience, _log_stall, self._on_lost or (lambda: None))
         watch.start()
         serving = asyncio.create_task(server.serve(listener))
@@ -236,9 +236,6 @@ class Host:
             failure, _ = await asyncio.gather(serving, ending, return_exceptions=True)
             if failure is not None:
                 log.error("HTTP could not be served: %s", where(failure))
-
-    def _has_come(self, line: Line, guest: Hello | Door, server: Server) -> None:
-        self._clients[line] = (guest, server)
 
     def _has_gone(self, line: Line) -> None:
         _, server = self._clients.pop(line)

@@ -173,6 +173,17 @@ def rejoin(join_again: Rejoin) -> Connection:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
+def await_end(address: Address, timeout_s: float) -> bool:
+    """Whether the daemon, which holds a lock as long as it lives, has ended in time."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(address.lock, timeout=timeout_s):
+            return True
+    except Timeout:
+        return False
+
+
 def ask(address: Address, wish: Wish) -> Report | None:
     """What a running daemon reports of itself; None when there is none.  Raises NoDaemon."""
     connection = connect(address)

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.audit import AuditEntry, audit
-from rest_lsp.datastore.filesystem import folder_bytes
 from rest_lsp.datastore.generation import Generation, LiveSegment, open_newest, open_segments, verify
 from rest_lsp.datastore.health import read_health
 from rest_lsp.datastore.hot import HotBuffers
@@ -35,6 +34,7 @@ from rest_lsp.datastore.segment import Segment
 from rest_lsp.datastore.shared import SharedStore, SharedStores
 from rest_lsp.datastore.snapshot import Snapshot
 from rest_lsp.errors import DatastoreError
+from rest_lsp.memory import folder_bytes
 
 __all__ = [
     "AuditEntry",

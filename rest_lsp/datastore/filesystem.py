@@ -5,7 +5,6 @@ Knows nothing about segments or manifests.
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import time
@@ -73,13 +72,3 @@ def write_atomically(filesystem: FileSystem, path: Path, data: Data) -> None:
     filesystem.write(temporary, data)
     filesystem.sync(temporary)
     filesystem.replace(temporary, path)
-
-
-def folder_bytes(directory: Path) -> int:
-    """Bytes of the files in a folder and below; files that come and go meanwhile may or may not count."""
-    total = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += Path(folder, name).lstat().st_size
-    return total

@@ -9,10 +9,10 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from rest_lsp.cancellation import CancelToken
+from rest_lsp.memory import folder_bytes
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 5
@@ -49,16 +49,6 @@ def run_download(
         output.seek(0)
         if process.returncode != 0:
             raise DownloadFailed(_last_line(output.read().decode("utf-8", "replace")))
-
-
-def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below `folder`; files and folders that vanish meanwhile count nothing."""
-    total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += Path(root, name).stat().st_size
-    return total
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.errors import ModelError
+from rest_lsp.memory import folder_bytes
 from rest_lsp.models.catalogue import Catalogue, CatalogueEntry, load_catalogue
-from rest_lsp.models.child_download import DownloadFailed, folder_bytes
+from rest_lsp.models.child_download import DownloadFailed
 from rest_lsp.models.convert import convert
 from rest_lsp.models.disk import require_space
 from rest_lsp.models.download import fetch

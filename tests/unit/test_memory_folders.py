@@ -6,7 +6,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from rest_lsp.models.child_download import folder_bytes
+from rest_lsp.memory import folder_bytes
 
 
 def test_folders_that_vanish_while_they_are_counted_count_nothing(tmp_path: Path) -> None:
