@@ -47,6 +47,7 @@ lint: $(STAMP)  ## Check style, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --no-warn-unreachable --cache-dir .mypy_cache/win32 rest_lsp
 
 format: $(STAMP)  ## Put the code in the common format
 	$(BIN)/ruff check --fix .

@@ -33,7 +33,13 @@ else:
     import tomli as tomllib
 
 # Read by the command line and by the tests, so they are not mistyped options.
-_OTHER_VARIABLES = ("REST_LSP_DEBUG", "REST_LSP_TEST_", "REST_LSP_RUNTIME_DIR", "REST_LSP_HTTP_TOKEN")
+_OTHER_VARIABLES = (
+    "REST_LSP_DEBUG",
+    "REST_LSP_TEST_",
+    "REST_LSP_RUNTIME_DIR",
+    "REST_LSP_DAEMON_TRANSPORT",
+    "REST_LSP_HTTP_TOKEN",
+)
 _WRAPPERS = ("restLsp", "rest_lsp", "rest-lsp", "rest")
 
 

@@ -130,9 +130,9 @@ def check_shared_process() -> Check:
         fix = f"See {RUNTIME_VARIABLE} in the README; until then each window has a process of its own."
         return Check("shared process", "warn", str(error), fix)
     if report is None:
-        return Check("shared process", "ok", f"{address.socket} is free; the first editor starts the process.")
+        return Check("shared process", "ok", f"{address.place} is free; the first editor starts the process.")
     served = f"{len(report.clients)} windows and ports"
-    text = f"Process {report.pid}, version {report.version}, serves {served} at {address.socket}."
+    text = f"Process {report.pid}, version {report.version}, serves {served} at {address.place}."
     return Check("shared process", "ok", text)
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -150,6 +151,8 @@ def memory_of(store: Datastore) -> Iterator[list[float]]:
 
 def cpu_seconds(pid: int | None) -> float:
     """Processor time of a process and its ended children; nan where the system does not tell."""
+    if sys.platform == "win32":
+        return float("nan")
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -166,10 +169,18 @@ def resumed_share(root: Path, directory: Path, tokenizer_path: Path) -> float:
         def kill_once(progress: IndexProgress) -> None:
             if not killed and progress.total and progress.done >= KILLED_AT * progress.total and store.worker_pid:
                 killed.append(progress.done)
-                os.kill(store.worker_pid, signal.SIGKILL)
+                _kill(store.worker_pid)
 
         report = store.refresh(kill_once)
     return 1 - report.tokenised / max(report.files, 1)
+
+
+def _kill(pid: int) -> None:
+    """At once, so that it can do nothing about it."""
+    if sys.platform == "win32":
+        os.kill(pid, signal.SIGTERM)
+    else:
+        os.kill(pid, signal.SIGKILL)
 
 
 def save_times(store: Datastore, root: Path, tokenizer_path: Path, n_saves: int) -> list[float]:

@@ -30,7 +30,7 @@ from rest_lsp.bench.summary import write_report
 from rest_lsp.bench.typist import Typist
 from rest_lsp.bench.windows_report import Beside, Memory, Typing, WindowsReport, print_windows
 from rest_lsp.cli_options import settings_for
-from rest_lsp.daemon.address import RUNTIME_VARIABLE, Address
+from rest_lsp.daemon.address import RUNTIME_VARIABLE, Address, runtime_address
 from rest_lsp.daemon.joining import ask, await_end
 from rest_lsp.errors import RestLspError
 from rest_lsp.workspace import model_name
@@ -87,8 +87,8 @@ def own_runtime() -> Iterator[tuple[Address, Path]]:
     before = os.environ.get(RUNTIME_VARIABLE)
     # Workers of indexes end a little after the daemon, and may still write.
     with tempfile.TemporaryDirectory(prefix="rest-lsp-", ignore_cleanup_errors=True) as name:
-        address = Address(Path(name) / "run")
-        os.environ[RUNTIME_VARIABLE] = str(address.folder)
+        os.environ[RUNTIME_VARIABLE] = str(Path(name) / "run")
+        address = runtime_address()
         try:
             yield address, Path(name)
         finally:

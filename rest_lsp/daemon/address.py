@@ -1,21 +1,20 @@
-"""Where the daemon of this user is to be found, and who may be there.  Light: a front imports it first."""
+"""The folder in which this user's daemon is to be found.  Light: a front imports it first."""
 
 from __future__ import annotations
 
 import os
-import socket
 import stat
-import struct
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 RUNTIME_VARIABLE = "REST_LSP_RUNTIME_DIR"
+TRANSPORT_VARIABLE = "REST_LSP_DAEMON_TRANSPORT"
+
+Transport: TypeAlias = Literal["unix", "loopback"]
+
 _LONGEST_SOCKET_PATH = 100
 """`sun_path` has 104 bytes on macOS and 108 on Linux."""
-
-_SOL_LOCAL, _LOCAL_PEERCRED = 0, 1  # macOS, sys/un.h
-_XUCRED_BYTES = 76
 
 
 class NoDaemon(Exception):
@@ -23,13 +22,15 @@ class NoDaemon(Exception):
 
 
 class Address(NamedTuple):
-    """The files of one daemon."""
+    """The files of one daemon, and how it is spoken to."""
 
     folder: Path
+    transport: Transport = "unix" if sys.platform != "win32" else "loopback"
 
     @property
-    def socket(self) -> Path:
-        return self.folder / "daemon.sock"
+    def place(self) -> Path:
+        """Where a front looks first: the socket, or the file that names a port."""
+        return self.folder / ("daemon.sock" if self.transport == "unix" else "daemon.port")
 
     @property
     def lock(self) -> Path:
@@ -48,27 +49,32 @@ class Address(NamedTuple):
 
 def runtime_address() -> Address:
     """The daemon's folder, which is made when it is missing.  Raises NoDaemon when it is not safe."""
-    if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
-        raise NoDaemon("There are no unix sockets here.")
-    address = Address(runtime_folder())
-    if len(os.fsencode(address.socket)) > _LONGEST_SOCKET_PATH:
-        raise NoDaemon(f"{address.socket} is too long for a socket; set {RUNTIME_VARIABLE} to a shorter folder.")
+    address = Address(runtime_folder(), _transport())
+    if address.transport == "unix" and len(os.fsencode(address.place)) > _LONGEST_SOCKET_PATH:
+        raise NoDaemon(f"{address.place} is too long for a socket; set {RUNTIME_VARIABLE} to a shorter folder.")
     try:
         address.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = address.folder.lstat()
     except OSError as error:
         raise NoDaemon(f"{address.folder} cannot be used ({error.strerror}); set {RUNTIME_VARIABLE}.") from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+    if not stat.S_ISDIR(found.st_mode) or not _is_mine(found):
         raise NoDaemon(f"{address.folder} is not a folder of yours; remove it, or set {RUNTIME_VARIABLE}.")
-    if found.st_mode & 0o077:
+    if sys.platform != "win32" and found.st_mode & 0o077:
         raise NoDaemon(f"Others may use {address.folder}; run `chmod 700` on it, or set {RUNTIME_VARIABLE}.")
     return address
 
 
 def runtime_folder() -> Path:
-    """`REST_LSP_RUNTIME_DIR`, else a folder in `XDG_RUNTIME_DIR`, else one of this user's in the temporary folder."""
+    """`REST_LSP_RUNTIME_DIR`, else a folder of this user's where the system keeps such things.
+
+    Windows lets nobody but the user and its administrators into `LOCALAPPDATA`.  Raises NoDaemon when there is none.
+    """
     if chosen := os.environ.get(RUNTIME_VARIABLE):
         return Path(chosen).absolute()
+    if sys.platform == "win32":
+        if local := os.environ.get("LOCALAPPDATA"):
+            return Path(local) / "rest-lsp" / "run"
+        raise NoDaemon(f"LOCALAPPDATA is not set; set it, or {RUNTIME_VARIABLE} to a folder that is yours alone.")
     session = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     if session.is_absolute() and session.is_dir():
         return session / "rest-lsp"
@@ -76,32 +82,28 @@ def runtime_folder() -> Path:
     return Path(os.environ.get("TMPDIR") or "/tmp") / f"rest-lsp-{os.getuid()}"
 
 
-def is_socket_there(path: Path) -> bool:
-    """Raises NoDaemon when something else is, which somebody may have put there to be trusted."""
+def is_there(address: Address) -> bool:
+    """Whether a daemon has left its mark.  Raises NoDaemon when something else is in its place, as if to be trusted."""
     try:
-        found = path.lstat()
+        found = address.place.lstat()
     except FileNotFoundError:
         return False
-    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.getuid():
-        raise NoDaemon(f"{path} is not a socket of yours; remove it, or set {RUNTIME_VARIABLE}.")
+    is_kind = stat.S_ISSOCK if address.transport == "unix" else stat.S_ISREG
+    if not is_kind(found.st_mode) or not _is_mine(found):
+        kind = "socket" if address.transport == "unix" else "file"
+        raise NoDaemon(f"{address.place} is not a {kind} of yours; remove it, or set {RUNTIME_VARIABLE}.")
     return True
 
 
-def is_own(connection: socket.socket) -> bool:
-    """Whether the process at the other end belongs to this user, or the system cannot tell."""
-    uid = peer_uid(connection)
-    return uid is None or uid == os.getuid()
+def _transport() -> Transport:
+    if sys.platform == "win32":
+        return "loopback"
+    chosen = os.environ.get(TRANSPORT_VARIABLE) or "unix"
+    if chosen not in ("unix", "loopback"):
+        raise NoDaemon(f"{TRANSPORT_VARIABLE} is {chosen}; set it to unix or loopback.")
+    return "unix" if chosen == "unix" else "loopback"
 
 
-def peer_uid(connection: socket.socket) -> int | None:
-    """The user at the other end; None when the system cannot tell."""
-    if sys.platform == "darwin":
-        answer = connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED_BYTES)
-        _, uid = struct.unpack_from("=II", answer)
-        return int(uid)
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return None
-    answer = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", answer)
-    return int(uid)
+def _is_mine(found: os.stat_result) -> bool:
+    """As far as the system names owners by number."""
+    return sys.platform == "win32" or found.st_uid == os.getuid()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
 from typing import cast
 
 from rest_lsp.daemon.wire import (
@@ -35,6 +36,22 @@ class Line:
         self._reader = reader
         self._writer = writer
 
+    @property
+    def peer(self) -> socket.socket:
+        """To be asked who is at its other end."""
+        return cast(socket.socket, self._writer.get_extra_info("socket"))
+
+    async def read(self, n_bytes: int) -> bytes:
+        """What comes before the first message.  Raises BadMessage when there is less."""
+        try:
+            return await self._reader.readexactly(n_bytes)
+        except (asyncio.IncompleteReadError, OSError):
+            raise BadMessage("Whoever connected said too little.") from None
+
+    def write(self, data: bytes) -> None:
+        """What goes before the first message."""
+        self._writer.write(data)
+
     async def receive(self, limit: int = MAX_MESSAGE_BYTES) -> Message | None:
         """The next message; None at the end.  Raises BadMessage, also for a message that stops in the middle."""
         try:
@@ -62,7 +79,7 @@ class Line:
         transport.pause_reading()
         try:
             self.send(request)
-            return await asyncio.to_thread(_receive_socket, self._writer.get_extra_info("socket").fileno())
+            return await asyncio.to_thread(_receive_socket, self.peer.fileno())
         except OSError:
             raise BadMessage("A socket did not come.") from None
         finally:
@@ -78,6 +95,8 @@ class Line:
 
 def _receive_socket(line: int) -> socket.socket:
     """Raises OSError."""
+    if sys.platform == "win32":
+        raise OSError("No socket can be sent here.")
     with socket.socket(fileno=os.dup(line)) as twin:
         twin.settimeout(_SOCKET_S)
         _, received, _, _ = socket.recv_fds(twin, 1, 1)

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from rest_lsp.completion.trial import Judgement
-from rest_lsp.daemon import address as addresses
 from rest_lsp.daemon.connection import Line, LspWriter
 from rest_lsp.daemon.wire import (
     MAX_FIRST_BYTES,
@@ -29,6 +28,7 @@ from rest_lsp.daemon.wire import (
     Frame,
     Hello,
     Left,
+    Message,
     Refused,
     Report,
     Tried,
@@ -85,19 +85,24 @@ class Openers(NamedTuple):
     door: OpenDoor
 
 
+Admits = Callable[[Line], Coroutine[Any, Any, bool]]
+"""Whether the other end of a new connection may speak.  Raises BadMessage."""
+
+
 class Host:
     """Belongs to the event loop.  `idle_since` is None while there are guests."""
 
     def __init__(
         self,
         openers: Openers,
+        admits: Admits,
         version: str = __version__,
         *,
         patience: Patience = PATIENCE,
         on_lost: Callable[[], None] | None = None,
     ) -> None:
         """`on_lost` is called when a pass of the model does not end within `patience`."""
-        self._openers = openers
+        self._openers, self._admits = openers, admits
         self._version = version
         self._patience, self._on_lost = patience, on_lost
         self._thread = TurnThread("rest-lsp-engine", kept=True)
@@ -114,10 +119,7 @@ class Host:
         """All of one connection.  Raises nothing."""
         line = Line(reader, writer)
         try:
-            if addresses.is_own(writer.get_extra_info("socket")):
-                await self._converse(line)
-            else:
-                log.warning("A connection of another user was refused.")
+            await self._converse(line)
         except BadMessage as error:
             log.warning("A connection was ended: %s", error)
         except asyncio.CancelledError:
@@ -139,7 +141,7 @@ class Host:
             if oldest is not None:
                 oldest.cancel()
         try:
-            first = await asyncio.wait_for(line.receive(MAX_FIRST_BYTES), _FIRST_S)
+            first = await asyncio.wait_for(self._first(line), _FIRST_S)
         except asyncio.TimeoutError:
             return
         finally:
@@ -151,6 +153,12 @@ class Host:
             self.wants_end.set()
         elif isinstance(first, Ask):
             line.send(await self._try_out(first.folder) if first.wish == "try" else self._report())
+
+    async def _first(self, line: Line) -> Message | None:
+        if await self._admits(line):
+            return await line.receive(MAX_FIRST_BYTES)
+        log.warning("A connection of another user was refused.")
+        return None
 
     async def _welcome(self, line: Line, first: Hello | Door) -> None:
         refusal = self._refusal(first)

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rest_lsp.daemon import address as addresses
 from rest_lsp.daemon.address import Address, NoDaemon
+from rest_lsp.daemon.endpoint import endpoint_of
 from rest_lsp.daemon.wire import (
     LENGTH_BYTES,
     PROTOCOL,
@@ -26,6 +26,7 @@ from rest_lsp.daemon.wire import (
     Wish,
     length_of,
     pack,
+    read_exactly,
     unpack,
 )
 from rest_lsp.version import __version__
@@ -73,13 +74,15 @@ class Connection:
     def receive(self) -> Message | None:
         """The next message; None when there will be no more, or nothing that can be read."""
         try:
-            header = self._read(LENGTH_BYTES)
-            return unpack(self._read(length_of(header)))
+            header = read_exactly(self._socket, LENGTH_BYTES)
+            return unpack(read_exactly(self._socket, length_of(header)))
         except (OSError, EOFError, BadMessage):
             return None
 
     def send_socket(self, lent: socket.socket) -> None:
         """Give the other end a share of `lent`.  Raises OSError."""
+        if sys.platform == "win32":
+            raise OSError("No socket can be sent here.")
         socket.send_fds(self._socket, [b"\0"], [lent.fileno()])
 
     def end_sending(self) -> None:
@@ -94,32 +97,25 @@ class Connection:
     def set_timeout(self, timeout_s: float | None) -> None:
         self._socket.settimeout(timeout_s)
 
-    def _read(self, n_bytes: int) -> bytes:
-        read = bytearray(n_bytes)
-        view = memoryview(read)
-        while view:
-            n_new = self._socket.recv_into(view)
-            if not n_new:
-                raise EOFError
-            view = view[n_new:]
-        return bytes(read)
-
 
 Rejoin = Callable[[], Connection]
 
 
 def starter(command: Sequence[str]) -> StartDaemon:
-    """Starts a daemon in a session of its own, so that no signal meant for the editor reaches it."""
+    """Starts a daemon apart from the editor's terminal, so that no signal meant for the editor reaches it."""
 
     def start(address: Address) -> Popen[bytes]:
+        import subprocess
         from subprocess import DEVNULL, Popen
 
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         output = os.open(address.stray_output, flags, 0o600)
+        apart: dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            # Without a window of its own, which its own children then need not open either.
+            apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
         try:
-            return Popen(
-                command, stdin=DEVNULL, stdout=output, stderr=output, cwd=address.folder, start_new_session=True
-            )
+            return Popen(command, stdin=DEVNULL, stdout=output, stderr=output, cwd=address.folder, **apart)
         finally:
             os.close(output)
 
@@ -143,6 +139,8 @@ def _passed_on() -> dict[str, str]:
 
 def join(greeting: Hello | Door, address: Address, start: StartDaemon) -> Connection:
     """A connection to a daemon that has said welcome.  Raises NoDaemon, BadArguments."""
+    if isinstance(greeting, Door) and address.transport != "unix":
+        raise NoDaemon("A port can be lent to a daemon through a unix socket alone.")
     n_unanswered = 0
     for connection in _attempts(address, start):
         answer = _exchange(connection, greeting)
@@ -217,20 +215,8 @@ def ensure(address: Address, start: StartDaemon) -> Report:
 
 def connect(address: Address) -> Connection | None:
     """A connection to whoever of this user listens; None when nobody does.  Raises NoDaemon."""
-    if not addresses.is_socket_there(address.socket):
-        return None
-    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        # Without a timeout yet: with one, a queue that is full for a moment would look like nobody.
-        connected.connect(os.fspath(address.socket))
-        connected.settimeout(_HANDSHAKE_S)
-    except OSError:
-        connected.close()
-        return None
-    if not addresses.is_own(connected):
-        connected.close()
-        raise NoDaemon(f"{address.socket} is served by another user; remove it.")
-    return Connection(connected)
+    connected = endpoint_of(address).dial(_HANDSHAKE_S)
+    return Connection(connected) if connected is not None else None
 
 
 def _attempts(address: Address, start: StartDaemon) -> Iterator[Connection]:

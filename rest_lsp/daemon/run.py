@@ -17,7 +17,8 @@ from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
-from rest_lsp.daemon.address import Address, NoDaemon, is_socket_there
+from rest_lsp.daemon.address import Address
+from rest_lsp.daemon.endpoint import Endpoint, endpoint_of
 from rest_lsp.daemon.host import Host, Openers
 from rest_lsp.server.logs import log_to
 from rest_lsp.server.stalls import PATIENCE, Patience
@@ -40,54 +41,39 @@ def run_daemon(address: Address, openers: Openers, linger_s: LingerSeconds, pati
 
     Raises NoDaemon when the socket's place is taken by something else.
     """
-    lock = FileLock(address.lock, mode=0o600)
-    if not _acquire(lock, address):
+    lock, endpoint = FileLock(address.lock, mode=0o600), endpoint_of(address)
+    if not _acquire(lock, endpoint):
         sys.exit(0)
     log_to(RotatingFileHandler(address.log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8"), "info")
-    listening = _listen(address)
+    host = Host(openers, endpoint.admits, patience=patience, on_lost=_end_at_once)
+    listening = endpoint.listen()
+    log.info("The daemon %d listens at %s.", os.getpid(), address.place)
     try:
-        asyncio.run(_serve(listening, address, Host(openers, patience=patience, on_lost=_end_at_once), linger_s))
+        asyncio.run(_serve(listening, endpoint, host, linger_s))
     finally:
         logging.shutdown()
     # A forward pass cannot be interrupted, and taking torch apart takes a second.
     os._exit(0)
 
 
-def _acquire(lock: FileLock, address: Address) -> bool:
+def _acquire(lock: FileLock, endpoint: Endpoint) -> bool:
     """A daemon that is about to end still holds the lock for a moment; one that serves holds it for long."""
     deadline = time.monotonic() + _LOCK_S
     while time.monotonic() < deadline:
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)
             return True
-        if _is_answering(address):
+        if _is_answering(endpoint):
             return False
         time.sleep(_LOOK_S)
     return False
 
 
-def _is_answering(address: Address) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(os.fspath(address.socket))
-        except OSError:
-            return False
-        return True
-
-
-def _listen(address: Address) -> socket.socket:
-    """Whoever holds the lock may replace a socket that a killed daemon has left."""
-    if is_socket_there(address.socket):
-        address.socket.unlink()
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listening.bind(os.fspath(address.socket))
-    except OSError as error:
-        raise NoDaemon(f"{address.socket} cannot be made ({error.strerror}).") from None
-    finally:
-        os.umask(before)
-    return listening
+def _is_answering(endpoint: Endpoint) -> bool:
+    probe = endpoint.dial(_LOCK_S)
+    if probe is not None:
+        probe.close()
+    return probe is not None
 
 
 def _end_at_once() -> NoReturn:
@@ -98,18 +84,18 @@ def _end_at_once() -> NoReturn:
     os._exit(1)
 
 
-async def _serve(listening: socket.socket, address: Address, host: Host, linger_s: LingerSeconds) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, host.wants_end.set)
-    accepting = await asyncio.start_unix_server(host.connected, sock=listening, backlog=_BACKLOG)
-    log.info("The daemon %d listens at %s.", os.getpid(), address.socket)
+async def _serve(listening: socket.socket, endpoint: Endpoint, host: Host, linger_s: LingerSeconds) -> None:
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, host.wants_end.set)
+    accepting = await asyncio.start_server(host.connected, sock=listening, backlog=_BACKLOG)
     while not host.wants_end.is_set():
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(host.wants_end.wait(), max(_LOOK_S, linger_s() / _LOOPS_PER_LINGER))
         if host.idle_since is not None and time.monotonic() - host.idle_since > linger_s():
             break
     accepting.close()
-    address.socket.unlink(missing_ok=True)
+    endpoint.remove()
     host.close()
     log.info("The daemon ends.")
     await asyncio.sleep(_GOODBYE_S)

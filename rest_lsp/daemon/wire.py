@@ -5,6 +5,7 @@ The first two fields of the first message stay as they are in every version, so 
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -144,6 +145,18 @@ def unpack(body: bytes) -> Message:
         return _decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadMessage(f"A message cannot be read ({type(error).__name__}).") from None
+
+
+def read_exactly(connected: socket.socket, n_bytes: int) -> bytes:
+    """Blocks.  Raises OSError, and EOFError when there will not be so many."""
+    read = bytearray(n_bytes)
+    view = memoryview(read)
+    while view:
+        n_new = connected.recv_into(view)
+        if not n_new:
+            raise EOFError
+        view = view[n_new:]
+    return bytes(read)
 
 
 def length_of(header: bytes, limit: int = MAX_MESSAGE_BYTES) -> int:

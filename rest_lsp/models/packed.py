@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +85,7 @@ class PackedModel:
 
     def forget_pages(self) -> None:
         """Give the memory of weights that were read back to the system; they are read again when touched."""
-        if hasattr(mmap, "MADV_DONTNEED"):
+        if sys.platform != "win32":
             self.mapping.madvise(mmap.MADV_DONTNEED)
 
     def verify(self) -> None:

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from rest_lsp.daemon.address import RUNTIME_VARIABLE, Address
-from rest_lsp.daemon.joining import ask
+from rest_lsp.daemon.address import RUNTIME_VARIABLE, TRANSPORT_VARIABLE, Address, Transport
+from rest_lsp.daemon.joining import Connection, ask, hello, join
+from tests.e2e.files_daemon import START
+from tests.e2e.lsp_client import REPOSITORY
 
 END_S = 60.0
 WAY_VARIABLE = "REST_LSP_TEST_WAY"
-WAYS = ("in process", "daemon") if sys.platform != "win32" else ("in process",)
+WAYS = ("in process", "daemon")
+TRANSPORTS: tuple[Transport, ...] = ("unix", "loopback") if sys.platform != "win32" else ("loopback",)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,17 +45,19 @@ def served(way: str) -> Iterator[Path]:
         patch.setenv(WAY_VARIABLE, way)
         patch.setenv(RUNTIME_VARIABLE, str(folder))
         yield folder
-    end_daemon(Address(folder))
+    end_daemon(folder)
     shutil.rmtree(folder)
 
 
-def end_daemon(address: Address) -> None:
+def end_daemon(folder: Path) -> None:
     """A front may have started one that takes the place of the one that is told to stop, so the word is said again."""
     deadline = time.monotonic() + END_S
-    while address.lock.exists():
-        ask(address, "stop")
+    addresses = [Address(folder, transport) for transport in TRANSPORTS]
+    while addresses[0].lock.exists():
+        for address in addresses:
+            ask(address, "stop")
         try:
-            with FileLock(address.lock, timeout=0.5):
+            with FileLock(addresses[0].lock, timeout=0.5):
                 return
         except Timeout:
             assert time.monotonic() < deadline, "a daemon does not stop"
@@ -72,8 +77,24 @@ def way(request: pytest.FixtureRequest) -> str:
     return str(getattr(request, "param", WAYS[0]))
 
 
+@pytest.fixture(params=TRANSPORTS)
+def address(runtime_folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Address:
+    """Where the daemon is found, once for each way to speak to it."""
+    monkeypatch.setenv(TRANSPORT_VARIABLE, request.param)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    return Address(runtime_folder, request.param)
+
+
 @pytest.fixture(autouse=True)
 def runtime_folder(way: str) -> Iterator[Path]:
     """Where their daemon is found."""
     with served(way) as folder:
         yield folder
+
+
+@pytest.fixture
+def front(address: Address) -> Iterator[Connection]:
+    """A front that a daemon without a model has welcomed."""
+    connection = join(hello([]), address, START)
+    yield connection
+    connection.close()

@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from rest_lsp.daemon import address as addresses
+from rest_lsp.daemon import unix_socket
 from rest_lsp.daemon.address import Address, NoDaemon
 from rest_lsp.daemon.door import DoorFailed, keep_open
-from rest_lsp.daemon.joining import BadArguments, Connection, ask, connect, door, hello, join, starter
+from rest_lsp.daemon.endpoint import endpoint_of
+from rest_lsp.daemon.joining import BadArguments, Connection, ask, connect, door, hello, join
 from rest_lsp.daemon.wire import (
     MAX_FIRST_BYTES,
     PROTOCOL,
@@ -34,51 +36,19 @@ from rest_lsp.daemon.wire import (
     Welcome,
     pack,
 )
-from tests.e2e.lsp_client import FAKE_SERVER, REPOSITORY
+from tests.e2e.files_daemon import PATIENCE_S, START, answers, is_ended
 from tests.files_datastore import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no daemon without unix sockets")
-
-START = starter([sys.executable, str(FAKE_SERVER), "--as-daemon"])
-INITIALIZE = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}'
-PATIENCE_S = 60.0
-
-
-@pytest.fixture
-def address(runtime_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Address:
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    return Address(runtime_folder)
-
-
-@pytest.fixture
-def front(address: Address) -> Iterator[Connection]:
-    """A front that has been welcomed."""
-    connection = join(hello([]), address, START)
-    yield connection
-    connection.close()
+by_unix_socket = pytest.mark.parametrize("address", ["unix"], indirect=True)
 
 
 @contextlib.contextmanager
 def stranger(address: Address) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connected:
-        connected.connect(os.fspath(address.socket))
-        connected.settimeout(PATIENCE_S)
+    """Somebody of this user who has not said a word of the protocol."""
+    connected = endpoint_of(address).dial(PATIENCE_S)
+    assert connected is not None
+    with connected:
         yield connected
-
-
-def is_ended(connected: socket.socket) -> bool:
-    """Whether the daemon has closed it without a word."""
-    try:
-        return connected.recv(1) == b""
-    except ConnectionResetError:
-        return True
-
-
-def answers(front: Connection) -> bool:
-    """Whether a language server is at work behind a front."""
-    front.send(Frame(INITIALIZE))
-    message = front.receive()
-    return isinstance(message, Frame) and b'"capabilities"' in message.body
 
 
 def greet(address: Address, greeting: Hello) -> Message | None:
@@ -91,17 +61,23 @@ def greet(address: Address, greeting: Hello) -> Message | None:
 
 
 @pytest.mark.usefixtures("front")
-def test_only_this_user_may_open_the_socket(address: Address) -> None:
-    assert stat.S_IMODE(address.socket.stat().st_mode) == 0o600
+def test_only_this_user_may_open_what_leads_to_it(address: Address) -> None:
+    assert stat.S_IMODE(address.place.stat().st_mode) == 0o600
     assert stat.S_IMODE(address.lock.stat().st_mode) & 0o077 == 0
+
+
+@by_unix_socket
+@pytest.mark.usefixtures("front")
+def test_the_system_says_who_is_at_the_other_end(address: Address) -> None:
     with stranger(address) as connected:
-        assert addresses.peer_uid(connected) == os.getuid()
+        assert unix_socket.peer_uid(connected) == os.getuid()
 
 
+@by_unix_socket
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be somebody else")
 def test_another_user_who_gets_through_is_refused(front: Connection, address: Address) -> None:
     address.folder.chmod(0o711)
-    address.socket.chmod(0o666)
+    address.place.chmod(0o666)
     # Not forked from here: a child in which something fails would go on as pytest itself.
     code = f"from tests.e2e.test_daemon_doors import try_as_nobody; try_as_nobody({os.fspath(address.folder)!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
@@ -112,38 +88,45 @@ def test_another_user_who_gets_through_is_refused(front: Connection, address: Ad
 
 def try_as_nobody(folder: str) -> None:
     os.setuid(65534)
-    with stranger(Address(Path(folder))) as connected:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connected:
+        connected.connect(os.fspath(Address(Path(folder)).place))
+        connected.settimeout(PATIENCE_S)
         with contextlib.suppress(OSError):
             # It may have been refused already.
             connected.sendall(pack(hello([])))
         print("refused" if is_ended(connected) else "welcome")
 
 
+@by_unix_socket
 @pytest.mark.usefixtures("front")
 def test_a_daemon_of_another_user_is_not_trusted(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(addresses, "peer_uid", lambda _: os.getuid() + 1)
+        patch.setattr(unix_socket, "peer_uid", lambda _: os.getuid() + 1)
         with pytest.raises(NoDaemon, match="another user"):
             connect(address)
 
 
+@by_unix_socket
 def test_a_socket_that_a_killed_daemon_left_is_replaced(address: Address) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stale:
-        stale.bind(os.fspath(address.socket))
+        stale.bind(os.fspath(address.place))
     assert connect(address) is None
     connection = join(hello([]), address, START)
     assert answers(connection)
     connection.close()
 
 
-@pytest.mark.parametrize("kind", ["symbolic link", "file"])
-def test_what_is_no_socket_is_refused(address: Address, kind: str) -> None:
-    target = address.folder / "elsewhere"
-    if kind == "file":
-        address.socket.write_text("")
-    else:
-        address.socket.symlink_to(target)
+@by_unix_socket
+def test_a_file_where_the_socket_belongs_is_refused(address: Address) -> None:
+    address.place.write_text("")
     with pytest.raises(NoDaemon, match="not a socket of yours"):
+        join(hello([]), address, START)
+
+
+def test_a_link_to_somewhere_else_is_refused(address: Address) -> None:
+    target = address.folder / "elsewhere"
+    address.place.symlink_to(target)
+    with pytest.raises(NoDaemon, match=r"is not a (socket|file) of yours"):
         join(hello([]), address, START)
     assert not target.exists()
 
@@ -242,12 +225,14 @@ def test_a_message_beyond_the_limit_ends_its_connection(front: Connection, addre
     assert answers(front)
 
 
+@by_unix_socket
 @pytest.mark.usefixtures("front")
 def test_a_command_hears_at_once_that_there_is_no_http(address: Address) -> None:
     with pytest.raises(BadArguments, match="no HTTP"):
         join(door([], "token", "elsewhere", {}), address, START)
 
 
+@by_unix_socket
 def test_http_that_fails_while_it_starts_costs_its_command_alone(front: Connection, address: Address) -> None:
     command = join(door([], "token", "late", {}), address, START)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -258,6 +243,7 @@ def test_http_that_fails_while_it_starts_costs_its_command_alone(front: Connecti
     assert answers(front)
 
 
+@by_unix_socket
 def test_a_command_that_sends_no_socket_is_let_go(front: Connection, address: Address) -> None:
     command = join(door([], "token", "late", {}), address, START)
     command.send(Left(0))
@@ -266,12 +252,14 @@ def test_a_command_that_sends_no_socket_is_let_go(front: Connection, address: Ad
     assert answers(front)
 
 
+@by_unix_socket
 def test_a_daemon_that_is_about_to_serve_http_makes_no_room_for_a_newer_version(address: Address) -> None:
     command = join(door([], "token", "late", {}), address, START)
     assert isinstance(greet(address, Hello(PROTOCOL, "99.0.0", 1, [], {})), Welcome)
     command.close()
 
 
+@by_unix_socket
 def test_a_command_hears_of_the_end_before_it_has_sent_its_socket(address: Address) -> None:
     command = join(door([], "token", "late", {}), address, START)
     assert ask(address, "stop") is not None
@@ -279,6 +267,7 @@ def test_a_command_hears_of_the_end_before_it_has_sent_its_socket(address: Addre
     command.close()
 
 
+@by_unix_socket
 def test_a_command_ends_when_the_next_daemon_has_no_http(address: Address) -> None:
     connection = join(door([], "token", "late", {}), address, START)
     report = ask(address, "status")
@@ -297,9 +286,10 @@ def test_a_command_ends_when_the_next_daemon_has_no_http(address: Address) -> No
         keep_open(listener, connection, join_again)
 
 
+@by_unix_socket
 def test_a_command_hears_that_the_daemon_is_older(address: Address) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-        listening.bind(os.fspath(address.socket))
+        listening.bind(os.fspath(address.place))
         listening.listen()
         threading.Thread(target=_be_older, args=(listening,), daemon=True).start()
         with pytest.raises(NoDaemon, match="restart"):

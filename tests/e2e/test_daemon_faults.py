@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from rest_lsp.daemon.address import Address
+from rest_lsp.daemon.address import TRANSPORT_VARIABLE, Address
 from rest_lsp.daemon.joining import ask, try_out
 from rest_lsp.daemon.wire import Report
 from tests.e2e.lsp_client import LspClient
 from tests.e2e.test_lsp_ending import PROMISED_S, is_running, wait_until_gone
 from tests.files_datastore import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no daemon without unix sockets")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 KILLS = 20
 PATIENCE_S = 60.0
@@ -35,15 +35,11 @@ def through_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def address(runtime_folder: Path) -> Address:
-    return Address(runtime_folder)
-
-
-@pytest.fixture
-def windows() -> Iterator[list[LspClient]]:
+def windows(address: Address) -> Iterator[list[LspClient]]:
     """Three editors."""
+    transport = {TRANSPORT_VARIABLE: address.transport}
     with ExitStack() as stack:
-        clients = [stack.enter_context(LspClient()) for _ in range(3)]
+        clients = [stack.enter_context(LspClient(**transport)) for _ in range(3)]
         for client in clients:
             client.initialize()
             client.wait_for_state("ready")

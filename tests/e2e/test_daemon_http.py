@@ -25,7 +25,7 @@ from tests.files_cli import SOURCE, Place
 from tests.files_datastore import wait_until
 from tests.files_http import COLUMN, FILE, LINE, PATIENCE_S, Door, make_http_place, opened_door, start_door
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no daemon without unix sockets")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a port is lent through a unix socket")
 
 INVOKED = 1
 LINGER_S = 1.2
@@ -44,7 +44,7 @@ def address(runtime_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Address:
 
 @pytest.fixture
 def door(place: Place, address: Address) -> Iterator[Door]:
-    assert not address.socket.exists()
+    assert not address.place.exists()
     with opened_door(place) as door:
         door.wait_until_ready()
         yield door
@@ -207,5 +207,5 @@ def test_where_no_daemon_can_be_had_the_command_serves_alone(
     with opened_door(place) as door:
         door.wait_until_ready()
         assert door.fill_in()["content"]
-    assert not address.socket.exists()
+    assert not address.place.exists()
     assert capsys.readouterr().err.count("This command runs a model of its own.") == 1

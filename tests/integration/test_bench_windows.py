@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,6 @@ from rest_lsp.bench.cli import app
 from rest_lsp.daemon.address import RUNTIME_VARIABLE
 from tests.files_bench import tiny_project
 from tests.integration.test_bench_keystrokes import MODULE
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no daemon without unix sockets")
 
 
 def test_windows_share_a_process_and_leave_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
