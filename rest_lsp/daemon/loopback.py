@@ -12,7 +12,7 @@ import hmac
 import os
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -30,7 +30,7 @@ PROOF_BYTES = 32
 class Port(msgspec.Struct, frozen=True):
     """What a daemon leaves in its file."""
 
-    number: int
+    number: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     key: bytes
 
 
@@ -89,7 +89,6 @@ class Loopback:
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(msgspec.msgpack.encode(port))
-        self.remove()
         written.replace(self._address.place)
 
     def _find(self) -> Port | None:

@@ -131,7 +131,9 @@ def _pretend(listening: socket.socket, heard: list[bytes]) -> None:
         heard.append(said)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xc1", b"\x93\x01\x02\x03", b"{}"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xc1", b"\x93\x01\x02\x03", b"\x82\xa6number\xce\x00\x01\x11\x70\xa3key\xc4\x00"]
+)
 def test_a_file_that_names_no_port_is_written_anew(address: Address, content: bytes) -> None:
     address.place.write_bytes(content)
     assert connect(address) is None
