@@ -86,8 +86,7 @@ class Loopback:
         """Whole or not at all, and for nobody else at any time."""
         written = self._address.place.with_suffix(".new")
         written.unlink(missing_ok=True)
-        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with open(written, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(msgspec.msgpack.encode(port))
         written.replace(self._address.place)
 
