@@ -31,13 +31,23 @@ KEPT_DOCUMENTS = 64
 NEAR_LINES = 40
 
 
+class _Part(NamedTuple):
+    """A chunk and its ids."""
+
+    chunk: Chunk
+    file: OtherFile
+
+    @property
+    def cost(self) -> int:
+        return 1 + len(self.file.path_ids) + len(self.file.ids)
+
+
 class _Chosen(NamedTuple):
     """For which imports and around which line."""
 
     imports: tuple[ImportedName, ...]
     line: int
-    chunks: tuple[Chunk, ...]
-    others: tuple[OtherFile, ...]
+    parts: tuple[_Part, ...]
 
 
 @dataclass(frozen=True)
@@ -65,52 +75,47 @@ class ExtraContext:
         imports = tuple(imported_names(_without_line(request), path)) if request.language == "python" else ()
         kept = self._kept.pop(path, None)
         if kept is None or not self._still_holds(kept, imports, snapshot.line):
-            chunks = self._choose(path, imports, snapshot)
-            kept = _Chosen(imports, snapshot.line, chunks, tuple(map(self._encoded, chunks)))
+            kept = _Chosen(imports, snapshot.line, self._choose(path, imports, snapshot))
         self._kept[path] = kept
         while len(self._kept) > KEPT_DOCUMENTS:
             self._kept.popitem(last=False)
-        return kept.others
+        return tuple(part.file for part in kept.parts)
 
     def _still_holds(self, kept: _Chosen, imports: tuple[ImportedName, ...], line: int) -> bool:
         """A file that has gone, or must not be read any more, has its text taken back at once.
 
         Where nothing was found, the next line asks again: the index may have been empty.
         """
-        if kept.imports != imports or abs(line - kept.line) > (REGION_LINES if kept.chunks else 0):
+        if kept.imports != imports or abs(line - kept.line) > (REGION_LINES if kept.parts else 0):
             return False
-        return all(self._documents.document_ids(chunk.path) is not None for chunk in kept.chunks)
+        return all(self._documents.document_ids(part.chunk.path) is not None for part in kept.parts)
 
-    def _choose(self, path: str, imports: Sequence[ImportedName], snapshot: Snapshot) -> tuple[Chunk, ...]:
+    def _choose(self, path: str, imports: Sequence[ImportedName], snapshot: Snapshot) -> tuple[_Part, ...]:
         """Definitions first, since they change least; what is most similar comes last, next to the document."""
         near = _near(snapshot)
-        room, chosen = self._limits.tokens - self._cost_of_path(path), list[Chunk]()
+        room, chosen = self._limits.tokens - 1 - len(self._path_ids(path)), list[_Part]()
         if self._limits.kinds != "similar":
             share = room if self._limits.kinds == "definitions" else room // 2
-            chosen += self._definitions.chunks(path, imports, near, share)
-            room -= sum(map(self._cost, chosen))
-        similar: list[Chunk] = []
+            chosen += map(self._encoded, self._definitions.chunks(path, imports, near, share))
+            room -= sum(part.cost for part in chosen)
+        similar: list[_Part] = []
         if self._limits.kinds != "definitions":
-            for chunk in self._similar.chunks(path, snapshot):
-                cost = self._cost(chunk)
-                if cost <= room and _is_new(chunk, near, (*chosen, *similar)):
-                    similar.append(chunk)
-                    room -= cost
+            for part in map(self._encoded, self._similar.chunks(path, snapshot)):
+                if part.cost <= room and _is_new(part.chunk, near, (*chosen, *similar)):
+                    similar.append(part)
+                    room -= part.cost
         return (*chosen, *reversed(similar))
 
-    def _cost(self, chunk: Chunk) -> int:
-        return self._cost_of_path(chunk.path) + len(self._tokenizer.encode(chunk.text))
+    def _encoded(self, chunk: Chunk) -> _Part:
+        return _Part(chunk, OtherFile(self._path_ids(chunk.path), self._tokenizer.encode(chunk.text)))
 
-    def _cost_of_path(self, path: str) -> int:
-        return 1 + len(self._tokenizer.encode(f"{path}\n"))
-
-    def _encoded(self, chunk: Chunk) -> OtherFile:
-        return OtherFile(self._tokenizer.encode(f"{chunk.path}\n"), self._tokenizer.encode(chunk.text))
+    def _path_ids(self, path: str) -> Sequence[int]:
+        return self._tokenizer.encode(f"{path}\n")
 
 
-def _is_new(chunk: Chunk, near: str, chosen: Sequence[Chunk]) -> bool:
+def _is_new(chunk: Chunk, near: str, chosen: Sequence[_Part]) -> bool:
     return similarity(chunk.text, near) <= KNOWN_ALREADY and all(
-        similarity(chunk.text, other.text) <= TOO_SIMILAR for other in chosen
+        similarity(chunk.text, part.chunk.text) <= TOO_SIMILAR for part in chosen
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import pytest
 
 from rest_lsp.completion.context_text import similarity
@@ -10,6 +13,7 @@ from rest_lsp.completion.prompt import PromptBuilder
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import take_snapshot
 from rest_lsp.config import ContextKinds
+from rest_lsp.tokenizer import Tokenizer
 from tests.fakes_completion import at_cursor, control
 from tests.files_context import TOKENIZER, Shelf, extra_context, others, shown, size_of
 
@@ -121,6 +125,21 @@ def test_of_two_copies_one_is_enough() -> None:
     shelf = Shelf({"a.lua": copied, "b.lua": copied})
     request = at_cursor("begin()\n    for entry in shelf.entries(2):\n█", path="d.lua")
     assert len(others(extra_context(shelf, kinds="similar"), request)) == 1
+
+
+def test_what_is_chosen_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: Counter[str] = Counter()
+    encode_batch = Tokenizer.encode_batch
+
+    def counted(self: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+        encoded.update(texts)
+        return encode_batch(self, texts)
+
+    shelf = Shelf({"a.lua": f"def one(shelf):\n{LOOP}    return shelf\n", "c.lua": "y\n"})
+    monkeypatch.setattr(Tokenizer, "encode_batch", counted)
+    request = at_cursor(f"def two(shelf):\n{LOOP}█", path="d.lua", language="lua")
+    texts = shown(others(extra_context(shelf, kinds="similar"), request))
+    assert [encoded[text] for text in texts.values()] == [1]
 
 
 def heads_while(typed: str, kinds: ContextKinds = "both") -> list[tuple[int, ...]]:
