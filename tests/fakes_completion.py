@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.completion.request import CompletionRequest
+from rest_lsp.completion.request import Cell, CompletionRequest
 from rest_lsp.completion.snapshot import Snapshot, take_snapshot
 from rest_lsp.datastore.occurrence import Origin
 from rest_lsp.drafting.drafter import Drafter
@@ -164,7 +164,9 @@ class Golden:
 
     @property
     def request(self) -> CompletionRequest:
-        return at_cursor(self.sections["document"], language=self.options.get("language", ""))
+        request = at_cursor(self.sections["document"], language=self.options.get("language", ""))
+        is_cell = self.options.get("document") == "cell"
+        return replace(request, cell=Cell(0, len(request.text))) if is_cell else request
 
     @property
     def snapshot(self) -> Snapshot:

@@ -8,11 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rest_lsp.completion.layout import CLOSING, OPENING
+from rest_lsp.languages import DASH_COMMENTS, HASH_COMMENTS
 
-HASH_COMMENTS = frozenset(
-    {"python", "cython", "ruby", "shellscript", "toml", "yaml", "perl", "r", "makefile", "dockerfile", "elixir"}
-)
-DASH_COMMENTS = frozenset({"lua", "sql", "haskell"})
 BACKTICK_STRINGS = frozenset({"javascript", "javascriptreact", "typescript", "typescriptreact", "go", "shellscript"})
 
 _PARTNER = dict(zip(OPENING, CLOSING, strict=True))

@@ -1,5 +1,6 @@
-"""What a suggestion must not end with, and so ends before: fences of chat answers, imports that are there already,
-empty comments, brackets that nothing closes, what does not parse.  Pure functions text -> text: they cut the end off.
+"""What a suggestion must not end with, and so ends before: fences of chat answers, other cells of a notebook, imports
+that are there already, empty comments, brackets that nothing closes, what does not parse.  Pure functions text -> text:
+they cut the end off.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _IMPORT = re.compile(
     r"|((const|let|var|local)\s+)?[\w{},\s]+=\s*require\b)"
 )
 _GO_IMPORT = re.compile(r'\t([\w.]+\s+)?"[\w./-]+"$')
+_CELL = re.compile(r"\s*(#|--|//)\s*%%")
 _EMPTY_COMMENT = re.compile(r"[ \t]*(#+|//[/!]?|--|;;)[ \t]*$")
 
 
@@ -41,6 +43,11 @@ def cut_at_fence(text: str, snapshot: Snapshot) -> str:
     if snapshot.language in PROSE or _has_fence(snapshot.before):
         return text
     return _cut_before(text, snapshot, lambda line: _FENCE.match(line) is not None)
+
+
+def cut_at_next_cell(text: str, snapshot: Snapshot) -> str:
+    """A notebook has its cells apart; where the text that the model reads says that one begins, this one is done."""
+    return _cut_before(text, snapshot, lambda line: _CELL.match(line) is not None) if snapshot.is_cell else text
 
 
 def cut_at_known_import(text: str, snapshot: Snapshot) -> str:

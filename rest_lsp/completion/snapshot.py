@@ -29,6 +29,7 @@ class Snapshot:
     line         zero-based number of the cursor's line in the document
     line_end     the document's own line end
     place        the cursor in the parsed document, None for a language without a grammar
+    is_cell      whether an answer must stay in a cell of a notebook
     """
 
     before: str
@@ -39,6 +40,7 @@ class Snapshot:
     line_end: str
     language: str = ""
     place: Place | None = None
+    is_cell: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -102,6 +104,7 @@ def take_snapshot(request: CompletionRequest, reach: int, documents: ParsedDocum
         line_end=_line_end(text, offset),
         language=request.language,
         place=None if documents is None else _place(documents, request, start, offset),
+        is_cell=request.cell is not None,
     )
 
 

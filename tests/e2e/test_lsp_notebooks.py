@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,13 @@ def client(request: pytest.FixtureRequest, workspace: Path) -> Iterator[LspClien
 
 
 class Notebook:
-    """One notebook in an editor; cells are known by their numbers."""
+    """One notebook in an editor; cells are known by their numbers.  Those of `markdown` are no code."""
 
-    def __init__(self, client: LspClient, workspace: Path, name: str, *texts: str) -> None:
+    def __init__(
+        self, client: LspClient, workspace: Path, name: str, *texts: str, markdown: Collection[int] = ()
+    ) -> None:
         self._client = client
+        self._markdown = markdown
         self._path = workspace / name
         self._uri = self._path.as_uri()
         self._numbers = list(range(len(texts)))
@@ -49,9 +52,12 @@ class Notebook:
         return f"vscode-notebook-cell:{self._path}#W{number}"
 
     def cells(self, *numbers: int) -> list[dict[str, Any]]:
-        return [{"kind": CODE, "document": self.uri(number)} for number in numbers]
+        return [
+            {"kind": MARKUP if number in self._markdown else CODE, "document": self.uri(number)} for number in numbers
+        ]
 
-    def item(self, number: int, text: str, language: str = "python") -> dict[str, Any]:
+    def item(self, number: int, text: str) -> dict[str, Any]:
+        language = "markdown" if number in self._markdown else "python"
         return {"uri": self.uri(number), "languageId": language, "version": 1, "text": text}
 
     def change(self, **cells: Any) -> None:
@@ -104,6 +110,34 @@ def test_changes_of_every_kind_are_followed(client: LspClient, workspace: Path) 
     notebook.complete(3, 3)
     assert counts(client)["last_before"] == "c\n\naX\n\nnew"
     assert counts(client)["last_length"] == len("c\n\naX\n\nnew")
+
+
+def test_markdown_around_a_cell_of_code_is_read_as_comments(client: LspClient, workspace: Path) -> None:
+    notebook = Notebook(client, workspace, "prose.ipynb", "# Sums\n\nAdd.", "word", "The end", markdown=[0, 2])
+    place = {"line": 0, "character": 4}
+    assert notebook.complete(1, 4) == [{"insertText": "<4>", "range": {"start": place, "end": place}}]
+    above = "# %% [markdown]\n# # Sums\n#\n# Add.\n\n"
+    assert counts(client)["last_length"] == len(f"{above}word\n\n# %% [markdown]\n# The end")
+    assert f"{above}word".endswith(counts(client)["last_before"])
+    notebook.type(0, 1, "#")
+    notebook.complete(1, 3)
+    assert counts(client)["last_length"] == len(f"#{above}word\n\n# %% [markdown]\n# The end")
+
+
+def test_in_markdown_nothing_is_offered_where_markdown_is_switched_off(client: LspClient, workspace: Path) -> None:
+    def switch(*, enabled: bool) -> None:
+        client.ask("workspace/executeCommand", {"command": "rest.toggle", "arguments": ["markdown", enabled]})
+
+    notebook = Notebook(client, workspace, "off.ipynb", "word", "word", "word", markdown=[0, 1])
+    switch(enabled=False)
+    started = counts(client)["started"]
+    assert notebook.complete(1, 4) == []
+    assert counts(client)["started"] == started
+    assert notebook.complete(2, 4)[0]["insertText"] == "<4>"
+    assert counts(client)["last_before"].endswith("# word\n\nword")
+    switch(enabled=True)
+    assert notebook.complete(1, 4)[0]["insertText"] == "<4>"
+    assert counts(client)["last_before"] == "word\n\nword"
 
 
 def test_what_is_typed_through_in_a_cell_is_not_asked_again(client: LspClient, workspace: Path) -> None:

@@ -17,7 +17,7 @@ from rest_lsp.completion.request import Cell, CompletionRequest, CompletionResul
 from rest_lsp.completion.snapshot import take_snapshot
 from rest_lsp.server.conversion import offered_in, request_at, request_of
 from rest_lsp.server.documents import Document, EditorWorkspace
-from rest_lsp.server.notebooks import Whole, whole_in
+from rest_lsp.server.notebooks import MOST_PROSE, Whole, whole_in
 from rest_lsp.server.prewarm import as_if_taken
 from tests.fakes_completion import small_tokenizer
 
@@ -166,24 +166,60 @@ def test_a_cell_is_read_with_those_around_it_in_their_order() -> None:
 def test_cells_in_other_languages_are_left_out() -> None:
     notebook = notebook_of(
         "a = 1",
-        (MARKUP, "markdown", "# Title"),
         (CODE, "sql", "select 1"),
         "%%bash\nls",
         "%%time\nb = 2",
         (MARKUP, "python", "not run"),
+        (CODE, "raw", "As it is"),
         "%%writefile a.txt\ntext",
         "c = 3",
-        (MARKUP, "markdown", "The end"),
         "%%sh\npwd",
     )
     last = notebook.whole(notebook.cells[7])
     assert last.before == "a = 1\n\n%%time\nb = 2\n\n"
     assert last.after == ""
-    assert notebook.whole(notebook.cells[1]).after == "\n\nThe end"
-    assert notebook.whole(notebook.cells[3]).language == "shellscript"
-    assert notebook.whole(notebook.cells[3]).after == "\n\n%%sh\npwd"
+    assert notebook.whole(notebook.cells[2]).language == "shellscript"
+    assert notebook.whole(notebook.cells[2]).after == "\n\n%%sh\npwd"
     assert notebook.whole(notebook.cells[6]).cell == Cell(0, 22)
-    assert notebook.whole(notebook.cells[2]).language == "sql"
+    assert notebook.whole(notebook.cells[1]).language == "sql"
+
+
+@pytest.mark.parametrize(
+    ("language", "above", "below"),
+    [
+        ("python", "# %% [markdown]\n# # Sums\n#\n# - one\n\n", "\n\n# %% [markdown]\n# The end"),
+        ("julia", "# %% [markdown]\n# # Sums\n#\n# - one\n\n", "\n\n# %% [markdown]\n# The end"),
+        ("sql", "-- %% [markdown]\n-- # Sums\n--\n-- - one\n\n", "\n\n-- %% [markdown]\n-- The end"),
+        ("typescript", "// %% [markdown]\n// # Sums\n//\n// - one\n\n", "\n\n// %% [markdown]\n// The end"),
+        ("markdown", "", ""),
+        ("brainfuck", "", ""),
+    ],
+)
+def test_markdown_is_comment_between_code(language: str, above: str, below: str) -> None:
+    cells = [(MARKUP, "markdown", "# Sums\n\n- one\n\n"), (CODE, language, "word"), (MARKUP, "markdown", "The end")]
+    notebook = notebook_of(*cells)
+    whole = notebook.whole(notebook.cells[1])
+    assert (whole.before, whole.after, whole.language) == (above, below, language)
+
+
+def test_a_cell_of_markdown_sees_markdown_alone_and_as_it_is() -> None:
+    notebook = notebook_of((MARKUP, "markdown", "# Sums"), "a = 1", (MARKUP, "markdown", "One"), "b = 2")
+    whole = notebook.whole(notebook.cells[2])
+    assert (whole.text, whole.language) == ("# Sums\n\nOne", "markdown")
+
+
+@pytest.mark.parametrize(
+    ("prose", "said"),
+    [
+        ("one\r\ntwo\r\n", "# one\r\n# two"),
+        (f"![a](data:image/png;base64,{'A' * 10_000})\nbelow", "# ![a](data:image/png\n# below"),
+        ("x" * 9_000, f"# {'x' * (MOST_PROSE - 2)}"),
+        (f"{'x' * (MOST_PROSE - 9)}\r\nlast\r\nlonger", f"# {'x' * (MOST_PROSE - 9)}"),
+    ],
+)
+def test_of_markdown_only_words_are_read_and_not_too_many(prose: str, said: str) -> None:
+    notebook = notebook_of((MARKUP, "markdown", prose), "word")
+    assert notebook.whole(notebook.cells[1]).before == f"# %% [markdown]\n{said}\n\n"
 
 
 def test_a_document_that_is_no_cell_is_the_whole_of_itself() -> None:
@@ -247,10 +283,17 @@ def test_a_menu_replaces_text_of_the_cell() -> None:
 
 
 def test_a_place_in_the_notebook_is_shown_in_its_cell() -> None:
-    notebook = notebook_of("import os\nimport re", (MARKUP, "markdown", "Text"), "x = 1", "y = 2")
+    notebook = notebook_of((MARKUP, "markdown", "Text\n\nand more"), "import os\nimport re", "x = 1", "y = 2")
     whole = notebook.whole(notebook.cells[2])
-    placed = [whole.located(SourceUse("sums.ipynb", line, 1), "sums.ipynb") for line in (1, 3, 5)]
-    assert [(use.path[-3:], use.line) for use in placed] == [("#W0", 1), ("#W2", 0), ("#W3", 0)]
+    placed = [whole.located(SourceUse("sums.ipynb", line, 1), "sums.ipynb") for line in (0, 1, 3, 6, 8, 10)]
+    assert [(use.path[-2:], use.line) for use in placed] == [
+        ("W0", 0),
+        ("W0", 0),
+        ("W0", 2),
+        ("W1", 1),
+        ("W2", 0),
+        ("W3", 0),
+    ]
     assert whole.located(SourceUse("other.py", 3, 1), "sums.ipynb") == SourceUse("other.py", 3, 1)
 
 

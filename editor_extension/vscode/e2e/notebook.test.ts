@@ -7,7 +7,9 @@ import { Editor } from "./editor.ts";
 import { folderWith, PYTHON, REPOSITORY } from "./surroundings.ts";
 import { Workbench } from "./workbench.ts";
 
-const MARKDOWN = { cell_type: "markdown", metadata: {}, source: ["say:nothing"] };
+function markdown(source: string): object {
+  return { cell_type: "markdown", metadata: {}, source: [source] };
+}
 
 function code(source: string): object {
   return { cell_type: "code", execution_count: null, metadata: {}, outputs: [], source: [source] };
@@ -15,7 +17,7 @@ function code(source: string): object {
 
 describe("a notebook", () => {
   const notebook = {
-    cells: [code("say:ledger"), MARKDOWN, code(""), code("print(1)")],
+    cells: [markdown("# Sums"), code("say:ledger"), code(""), code("print(1)"), markdown("say:prose"), code("")],
     metadata: { language_info: { name: "python" } },
     nbformat: 4,
     nbformat_minor: 5,
@@ -54,8 +56,13 @@ describe("a notebook", () => {
     assert.equal(await editor.waitForGhost(), "ledger");
     await workbench.picture("notebook");
     await editor.press("Tab");
-    await editor.waitForNoGhost();
-    assert.deepEqual(await sources(), ["say:ledger", "say:nothing", "ledger", "print(1)"]);
+    assert.deepEqual(await sources(), ["# Sums", "say:ledger", "ledger", "print(1)", "say:prose", ""]);
+  });
+
+  it("is read with its Markdown", async () => {
+    await toCell(3);
+    await workbench.command("Suggest Now");
+    assert.equal(await editor.waitForGhost(), "prose");
   });
 
   it("is followed while cells are edited", async () => {
