@@ -92,6 +92,25 @@ def test_it_is_readable_on_any_screen(visit: Visit, width: int, scheme: str) -> 
     assert visit.problems == []
 
 
+@pytest.mark.parametrize("system", SCHEMES)
+def test_the_page_and_its_charts_have_the_colours_that_were_chosen(visit: Visit, system: str) -> None:
+    page = visit.open(scheme=system)
+    for choice in ("light", "dark", ""):
+        page.select_option("#theme", choice)
+        expect(page.locator("body")).to_have_css("background-color", PAGE_COLOUR[choice or system])
+        assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == (choice or system)
+        assert page.evaluate(PAINTED_LIKE_SWATCH)
+
+
+PAGE_COLOUR = {"light": "rgb(246, 247, 249)", "dark": "rgb(16, 22, 28)"}
+PAINTED_LIKE_SWATCH = """() => {
+  const wanted = getComputedStyle(document.querySelector('#charts .swatch.s0')).backgroundColor.match(/\\d+/g).join();
+  const canvas = document.querySelector('#charts canvas');
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return pixels.some((_, at) => at % 4 === 0 && pixels.slice(at, at + 3).join() === wanted);
+}"""
+
+
 def test_everything_can_be_done_from_the_keyboard(visit: Visit) -> None:
     page = visit.open()
     page.locator("#charts .plot").first.focus()
