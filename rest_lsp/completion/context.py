@@ -66,6 +66,9 @@ class ExtraContext:
         self._definitions = Definitions(tokenizer, documents)
         self._similar = SimilarPlaces(tokenizer, documents)
         self._kept: OrderedDict[str, _Chosen] = OrderedDict()
+        if limits.kinds != "similar":
+            # The first question takes long where there are many documents, and nobody waits for this one.
+            documents.documents_named("")
 
     def others(self, request: CompletionRequest, snapshot: Snapshot) -> tuple[OtherFile, ...]:
         """The same ids in the same order while somebody types in one region of a document with the same imports."""

@@ -6,13 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from rest_lsp.cancellation import CancelToken
+from rest_lsp.completion.context import ContextLimits, ExtraContext
+from rest_lsp.datastore import segment
 from rest_lsp.datastore.datastore import Datastore, IndexProgress
+from rest_lsp.datastore.segment import called
 from rest_lsp.datastore.worker import NICENESS
 from rest_lsp.errors import Cancelled, DatastoreError
 from rest_lsp.tokenizer import Tokenizer
@@ -75,6 +79,30 @@ def test_what_was_indexed_is_there_at_the_next_start(open_store: Open, tokenizer
     assert second.status().files == 60
     assert second.status().path == first.status().path
     assert second.refresh().tokenised == 0
+
+
+def test_whoever_looks_for_a_file_waits_for_no_table_of_names(
+    open_store: Open, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking: list[int] = []
+
+    def look(path: str) -> str:
+        looking.append(threading.get_ident())
+        return called(path)
+
+    monkeypatch.setattr(segment, "called", look)
+    first = open_store()
+    ExtraContext(tokenizer, first, ContextLimits(100, "definitions"))
+    first.refresh()
+    assert first.documents_named("m17") == ["lib/m17.py"]
+    assert len(looking) >= len(FILES)
+    assert threading.get_ident() not in looking, "the thread that takes what was indexed looks"
+    first.close()
+    second = open_store()
+    ExtraContext(tokenizer, second, ContextLimits(100, "definitions"))
+    looking.clear()
+    assert second.documents_named("m42") == ["lib/m42.py"]
+    assert not looking, "it was looked at when the context was made"
 
 
 def test_progress_is_told(open_store: Open) -> None:
