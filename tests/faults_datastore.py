@@ -18,7 +18,8 @@ from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.snapshot import Snapshot
 from rest_lsp.datastore.suffix_array import doubling_suffix_array
 from rest_lsp.tokenizer import Tokenizer
-from tests.files_datastore import FINGERPRINT, Place, scan, wait_until, write_files
+from tests.files_datastore import FINGERPRINT, Place, scan, write_files
+from tests.waiting import wait_until
 
 CONTEXTS = 500
 DEPTH, MAX_LENGTH = 3, 8

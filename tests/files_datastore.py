@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
+from tests import waiting
+
 FINGERPRINT = "0123456789abcdef" * 2
 TRAINING_TEXT = [
     "def function(self, argument):\n    return self.argument\n",
     "import os\nfrom pathlib import Path\n\n\nclass Example:\n    value = 1\n",
 ]
+
+wait_until = waiting.wait_until
+"""For tests that import it from here."""
 
 
 def write_tokenizer(path: Path) -> Path:
@@ -50,15 +53,6 @@ def git(root: Path, *arguments: str) -> str:
     environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     done = subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=True)
     return done.stdout
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    """Poll until `condition` holds; fails with `what` after the deadline."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        pause.wait(0.01)
 
 
 class Place(NamedTuple):

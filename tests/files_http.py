@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from tests.files_cli import SOURCE, Place, clean_environment, make_place
-from tests.files_datastore import wait_until
+from tests.waiting import wait_until
 
 TOKEN = "a-token-of-the-tests"
 FILE = "app.txt"

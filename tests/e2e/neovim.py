@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -16,6 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pynvim
+
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -71,9 +72,9 @@ class Neovim:
             cwd=cwd or folder,
             env={**os.environ, **isolated(folder), **env},
         )
-        wait_until(self._is_listening, "Neovim does not start")
+        wait_until(self._is_listening, "Neovim starts")
         self.api = pynvim.attach("socket", path=str(self._socket))
-        wait_until(lambda: self.api.eval("v:vim_did_enter"), "Neovim does not finish its start")
+        wait_until(lambda: self.api.eval("v:vim_did_enter"), "Neovim finishes its start")
 
     def __enter__(self) -> Self:
         return self
@@ -182,10 +183,3 @@ def isolated(folder: Path) -> dict[str, str]:
 def lua_list(words: Sequence[str]) -> str:
     """A Lua table of texts."""
     return "{ " + ", ".join(f"[==[{word}]==]" for word in words) + " }"
-
-
-def wait_until(wanted: Callable[[], object], what: str | Callable[[], str], timeout_s: float = TIMEOUT_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not wanted():
-        assert time.monotonic() < deadline, what if isinstance(what, str) else what()
-        time.sleep(0.005)

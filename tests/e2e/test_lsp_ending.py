@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
 from rest_lsp.server.lifetime import is_alive
 from tests.e2e.lsp_client import FAKE_SERVER, REPOSITORY, LspClient, frame
+from tests.waiting import wait_until
 
 URI = "file:///nowhere/a.py"
 PROMISED_S = 10.0
@@ -141,10 +141,7 @@ def test_killing_the_client_ends_the_server_even_when_somebody_holds_its_stdin()
 
 
 def wait_until_gone(process_id: int) -> None:
-    deadline = time.monotonic() + PROMISED_S
-    while is_running(process_id):
-        assert time.monotonic() < deadline, "the server outlives its parent"
-        time.sleep(0.02)
+    wait_until(lambda: not is_running(process_id), f"process {process_id} ends", PROMISED_S)
 
 
 def is_running(process_id: int) -> bool:

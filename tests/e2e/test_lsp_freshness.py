@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from tests.e2e.lsp_client import LspClient, serve_command
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
+from tests.waiting import wait_until
 
 OPTIONS = {
     "device": {"name": "cpu", "dtype": "fp32", "threads": 1},
@@ -63,25 +63,19 @@ def sources(client: LspClient, beginning: str) -> set[str]:
     return {source["path"] for source in explained["sources"]}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-
-
 def test_a_line_on_disk_is_drafted_until_it_is_gone(client: LspClient, workspace: Path) -> None:
     beginning, text = written_by_the_model(client)
     assert sources(client, beginning) <= {"other.py"}
     fresh, moved = workspace / "fresh.py", workspace / "moved.py"
     fresh.write_text(f"{beginning}{text}\n")
-    wait_until(lambda: "fresh.py" in sources(client, beginning))
+    wait_until(lambda: "fresh.py" in sources(client, beginning), "drafts from fresh.py", PATIENCE_S)
     fresh.rename(moved)
-    wait_until(lambda: "moved.py" in sources(client, beginning))
+    wait_until(lambda: "moved.py" in sources(client, beginning), "drafts from moved.py", PATIENCE_S)
     assert "fresh.py" not in sources(client, beginning)
     moved.write_text("something_else = 1\n")
-    wait_until(lambda: "moved.py" not in sources(client, beginning))
+    wait_until(lambda: "moved.py" not in sources(client, beginning), "drafts without moved.py", PATIENCE_S)
     moved.write_text(f"{beginning}{text}\n")
-    wait_until(lambda: "moved.py" in sources(client, beginning))
+    wait_until(lambda: "moved.py" in sources(client, beginning), "drafts from moved.py", PATIENCE_S)
     moved.unlink()
-    wait_until(lambda: "moved.py" not in sources(client, beginning))
+    wait_until(lambda: "moved.py" not in sources(client, beginning), "drafts without moved.py", PATIENCE_S)
     assert all(not sources(client, beginning) & {"moved.py", "fresh.py"} for _ in range(5))

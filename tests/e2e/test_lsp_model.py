@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from tests.e2e.conftest import WAYS, served
 from tests.e2e.lsp_client import LspClient, serve_command
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
+from tests.waiting import wait_until
 
 NO_GRAMMAR = "plaintext"
 """A random model writes what no grammar accepts."""
@@ -272,10 +272,7 @@ def test_no_process_is_left_when_the_server_is_killed(
         children = children_of(server)
         assert children, "the datastore has a worker process"
         os.kill(server, signal.SIGKILL)
-        deadline = time.monotonic() + PROMISED_S
-        while any(is_running(child) for child in children):
-            assert time.monotonic() < deadline, "a worker outlives the server"
-            time.sleep(0.02)
+        wait_until(lambda: not any(map(is_running, children)), "the workers end with the server", PROMISED_S)
 
 
 def test_an_index_folder_that_cannot_be_written(workspace: Path, model: Path, cache: Path, tmp_path: Path) -> None:

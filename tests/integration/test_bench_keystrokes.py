@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rest_lsp.errors import RestLspError
 from tests.e2e.lsp_client import LspClient
 from tests.files_bench import report_of, tiny_project
 from tests.files_cli import SOURCE, Place
+from tests.waiting import wait_until
 
 BODY = "    total = 0\n    for value in values:\n        total = total + value * {number}\n    return [total, (1, 2)]\n"
 MODULE = '"""Sums."""\n\n' + "\n\n".join(f"def sum_{n}(values):\n" + BODY.format(number=n) for n in range(8))
@@ -106,13 +106,13 @@ def test_the_bare_model_is_asked_behind_a_pause_and_the_newest_wins(tmp_path: Pa
     assistant.open(tmp_path / "a.py", "a")
     first = assistant.edit(Edit(1, 1, "b", 2))
     assistant.ask(2)
-    while not asked:
-        time.sleep(0.001)
+    wait_until(lambda: asked, "the model is asked")
     second = assistant.edit(Edit(2, 2, "c", 3))
     assistant.ask(3)
-    while (reply := assistant.reply(second)) is None:
-        time.sleep(0.001)
+    wait_until(lambda: assistant.reply(second), "the second request is answered")
     assistant.close()
+    reply = assistant.reply(second)
+    assert reply is not None
     assert reply.shown is not None
     assert reply.shown.text == "3"
     assert assistant.reply(first) is None

@@ -15,7 +15,8 @@ import pytest
 
 from rest_lsp.datastore.datastore import Datastore
 from tests.faults_datastore import Rig, asking, check_oracle
-from tests.files_datastore import git, wait_until, write_files
+from tests.files_datastore import git, write_files
+from tests.waiting import wait_until
 
 QUEUE = 16_384
 """Events that inotify keeps; each new file is three."""

@@ -17,7 +17,8 @@ from rest_lsp.datastore.occurrence import Occurrence
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.snapshot import Snapshot
 from tests.faults_datastore import Rig, asking, check_oracle, documents_of
-from tests.files_datastore import FINGERPRINT, git, wait_until
+from tests.files_datastore import FINGERPRINT, git
+from tests.waiting import wait_until
 
 CANARY = "zq9 tweet canary_7f3a zq9"
 LINE = f"token = '{CANARY}'\n"

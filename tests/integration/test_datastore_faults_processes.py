@@ -29,7 +29,8 @@ from rest_lsp.datastore.store import Access, Store, new_segment_name
 from rest_lsp.datastore.suffix_array import Rows, Values, suffix_array
 from rest_lsp.datastore.unused import UNUSED_S, remove_unused
 from tests.faults_datastore import Rig, asking, check_oracle, documents_of, segment_of
-from tests.files_datastore import FINGERPRINT, wait_until, write_files
+from tests.files_datastore import FINGERPRINT, write_files
+from tests.waiting import wait_until
 
 EDITS = 120
 

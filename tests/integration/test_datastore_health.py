@@ -10,7 +10,7 @@ import pytest
 from rest_lsp.cli_audit import print_segments
 from rest_lsp.datastore.health import WatcherHealth, note_health, read_health
 from tests.faults_datastore import Rig
-from tests.files_datastore import wait_until
+from tests.waiting import wait_until
 
 
 def test_another_process_knows_that_a_workspace_is_watched(rig: Rig) -> None:

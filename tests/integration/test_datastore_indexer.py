@@ -17,7 +17,8 @@ from rest_lsp.datastore.reports import IndexProgress
 from rest_lsp.datastore.rules import IndexRules
 from rest_lsp.errors import Cancelled, DatastoreError
 from rest_lsp.tokenizer import Tokenizer
-from tests.files_datastore import wait_until, write_files, write_tokenizer
+from tests.files_datastore import write_files, write_tokenizer
+from tests.waiting import wait_until
 
 Start = Callable[[Callable[[Message], None]], Indexer]
 

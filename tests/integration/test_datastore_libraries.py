@@ -11,7 +11,8 @@ from rest_lsp.datastore.datastore import Datastore
 from rest_lsp.datastore.environment import find_environment, imported_names, imported_packages, standard_library
 from rest_lsp.datastore.libraries import FOLDER, PACKAGES, STANDARD, LibraryOptions
 from tests.faults_datastore import Rig
-from tests.files_datastore import wait_until, write_files
+from tests.files_datastore import write_files
+from tests.waiting import wait_until
 
 SECRET = "AKIA" + "IOSFODNN7EXAMPLE"
 BOTH = LibraryOptions(packages=True, standard=True)

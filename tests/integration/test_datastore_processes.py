@@ -20,7 +20,8 @@ from rest_lsp.datastore.segment import called
 from rest_lsp.datastore.worker import NICENESS
 from rest_lsp.errors import Cancelled, DatastoreError
 from rest_lsp.tokenizer import Tokenizer
-from tests.files_datastore import git, wait_until, write_files, write_tokenizer
+from tests.files_datastore import git, write_files, write_tokenizer
+from tests.waiting import wait_until
 
 Open = Callable[..., Datastore]
 FILES = {f"lib/m{number}.py": f"def function_{number}(argument):\n    return {number}\n" * 30 for number in range(60)}

@@ -12,7 +12,8 @@ import pytest
 
 from rest_lsp.datastore.datastore import Datastore
 from rest_lsp.tokenizer import Tokenizer
-from tests.files_datastore import git, wait_until, write_files, write_tokenizer
+from tests.files_datastore import git, write_files, write_tokenizer
+from tests.waiting import wait_until
 
 FILES = {"a.py": "alpha_name = 1\n", "lib/b.py": "beta_name = 2\n", "lib/deep/c.py": "gamma_name = 3\n"}
 

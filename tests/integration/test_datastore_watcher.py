@@ -11,7 +11,8 @@ import pytest
 
 from rest_lsp.datastore import watcher as watcher_module
 from rest_lsp.datastore.watcher import Watcher
-from tests.files_datastore import wait_until, write_files
+from tests.files_datastore import write_files
+from tests.waiting import wait_until
 
 
 class Seen:

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from rest_lsp.http.connections import MAX_CONNECTIONS, Connection, Server
-from tests.files_datastore import wait_until
+from tests.waiting import wait_until
 
 DEADLINE_S = 30.0
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -1,0 +1,18 @@
+"""Waiting for what another thread or process does: polling with a deadline, for when it gives no event."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+STEP_S = 0.01
+
+
+def wait_until(condition: Callable[[], object], what: str | Callable[[], str], seconds: float = 60.0) -> None:
+    """Poll until `condition` holds.  `what` names it; a function is asked for words when the deadline has passed."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, what() if callable(what) else f"{what}: not within {seconds} s"
+        pause.wait(STEP_S)
