@@ -182,8 +182,9 @@ def _await_end() -> None:
 
 
 def _in_words(report: Report) -> str:
-    minutes, gigabytes = report.uptime_s / 60, report.memory_bytes / 1e9
-    lines = [f"Process {report.pid}, version {report.version}, for {minutes:.0f} min, {gigabytes:.2f} GB of memory."]
+    # Not every system says how much.
+    memory = f", {report.memory_bytes / 1e9:.2f} GB of memory" if report.memory_bytes else ""
+    lines = [f"Process {report.pid}, version {report.version}, for {report.uptime_s / 60:.0f} min{memory}."]
     for client in report.clients:
         folders = ", ".join(client.folders) or "no folder"
         documents = "" if client.open_documents is None else f" {client.open_documents} open documents,"

@@ -11,16 +11,11 @@ from typing import NamedTuple
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from tests import waiting
-
 FINGERPRINT = "0123456789abcdef" * 2
 TRAINING_TEXT = [
     "def function(self, argument):\n    return self.argument\n",
     "import os\nfrom pathlib import Path\n\n\nclass Example:\n    value = 1\n",
 ]
-
-wait_until = waiting.wait_until
-"""For tests that import it from here."""
 
 
 def write_tokenizer(path: Path) -> Path:

@@ -43,6 +43,7 @@ LAYERS = (
         "spelling",
         "cancellation",
         "memory",
+        "processes",
         "errors",
         "version",
     ),

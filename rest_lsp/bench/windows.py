@@ -30,7 +30,7 @@ from rest_lsp.bench.summary import write_report
 from rest_lsp.bench.typist import Typist
 from rest_lsp.bench.windows_report import Beside, Memory, Typing, WindowsReport, print_windows
 from rest_lsp.cli_options import settings_for
-from rest_lsp.daemon.address import RUNTIME_VARIABLE, Address, runtime_address
+from rest_lsp.daemon.address import RUNTIME_VARIABLE, Address, NoDaemon, runtime_address
 from rest_lsp.daemon.joining import ask, await_end
 from rest_lsp.errors import RestLspError
 from rest_lsp.workspace import model_name
@@ -84,19 +84,30 @@ def run_windows(options: WindowsOptions) -> None:
 @contextmanager
 def own_runtime() -> Iterator[tuple[Address, Path]]:
     """A daemon of the measurement's own, which ends with it; and a folder for indexes."""
-    before = os.environ.get(RUNTIME_VARIABLE)
     # Workers of indexes end a little after the daemon, and may still write.
-    with tempfile.TemporaryDirectory(prefix="rest-lsp-", ignore_cleanup_errors=True) as name:
-        os.environ[RUNTIME_VARIABLE] = str(Path(name) / "run")
-        address = runtime_address()
+    temporary = tempfile.TemporaryDirectory(prefix="rest-lsp-", ignore_cleanup_errors=True)
+    with temporary as name, _runtime_folder(Path(name) / "run"):
+        try:
+            address = runtime_address()
+        except NoDaemon as error:
+            raise RestLspError(str(error)) from None
         try:
             yield address, Path(name)
         finally:
-            os.environ.pop(RUNTIME_VARIABLE)
-            if before is not None:
-                os.environ[RUNTIME_VARIABLE] = before
             if ask(address, "stop") is not None:
                 await_end(address, _END_S)
+
+
+@contextmanager
+def _runtime_folder(folder: Path) -> Iterator[None]:
+    before = os.environ.get(RUNTIME_VARIABLE)
+    os.environ[RUNTIME_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop(RUNTIME_VARIABLE)
+        if before is not None:
+            os.environ[RUNTIME_VARIABLE] = before
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The folder in which this user's daemon is to be found.  Light: a front imports it first."""
+"""Where this user's daemon is to be found.  Light: a front imports it first."""
 
 from __future__ import annotations
 
@@ -22,15 +22,24 @@ class NoDaemon(Exception):
 
 
 class Address(NamedTuple):
-    """The files of one daemon, and how it is spoken to."""
+    """The files of one daemon, and how it listens when it is started from here."""
 
     folder: Path
     transport: Transport = "unix" if sys.platform != "win32" else "loopback"
 
     @property
+    def socket(self) -> Path:
+        return self.folder / "daemon.sock"
+
+    @property
+    def port(self) -> Path:
+        """The file that names a port."""
+        return self.folder / "daemon.port"
+
+    @property
     def place(self) -> Path:
-        """Where a front looks first: the socket, or the file that names a port."""
-        return self.folder / ("daemon.sock" if self.transport == "unix" else "daemon.port")
+        """Where a front looks first."""
+        return self.socket if self.transport == "unix" else self.port
 
     @property
     def lock(self) -> Path:
@@ -57,7 +66,7 @@ def runtime_address() -> Address:
         found = address.folder.lstat()
     except OSError as error:
         raise NoDaemon(f"{address.folder} cannot be used ({error.strerror}); set {RUNTIME_VARIABLE}.") from None
-    if not stat.S_ISDIR(found.st_mode) or not _is_mine(found):
+    if not stat.S_ISDIR(found.st_mode) or not _is_mine(found) or not _is_at_home(address.folder):
         raise NoDaemon(f"{address.folder} is not a folder of yours; remove it, or set {RUNTIME_VARIABLE}.")
     if sys.platform != "win32" and found.st_mode & 0o077:
         raise NoDaemon(f"Others may use {address.folder}; run `chmod 700` on it, or set {RUNTIME_VARIABLE}.")
@@ -82,16 +91,17 @@ def runtime_folder() -> Path:
     return Path(os.environ.get("TMPDIR") or "/tmp") / f"rest-lsp-{os.getuid()}"
 
 
-def is_there(address: Address) -> bool:
+def is_there(place: Path, kind: Literal["socket", "file"]) -> bool:
     """Whether a daemon has left its mark.  Raises NoDaemon when something else is in its place, as if to be trusted."""
     try:
-        found = address.place.lstat()
+        found = place.lstat()
     except FileNotFoundError:
         return False
-    is_kind = stat.S_ISSOCK if address.transport == "unix" else stat.S_ISREG
+    except OSError as error:
+        raise NoDaemon(f"{place} cannot be looked at ({error.strerror}); set {RUNTIME_VARIABLE}.") from None
+    is_kind = stat.S_ISSOCK if kind == "socket" else stat.S_ISREG
     if not is_kind(found.st_mode) or not _is_mine(found):
-        kind = "socket" if address.transport == "unix" else "file"
-        raise NoDaemon(f"{address.place} is not a {kind} of yours; remove it, or set {RUNTIME_VARIABLE}.")
+        raise NoDaemon(f"{place} is not a {kind} of yours; remove it, or set {RUNTIME_VARIABLE}.")
     return True
 
 
@@ -102,6 +112,11 @@ def _transport() -> Transport:
     if chosen not in ("unix", "loopback"):
         raise NoDaemon(f"{TRANSPORT_VARIABLE} is {chosen}; set it to unix or loopback.")
     return "unix" if chosen == "unix" else "loopback"
+
+
+def _is_at_home(folder: Path) -> bool:
+    """Windows keeps others out of a user's profile; elsewhere owner and mode say it."""
+    return sys.platform != "win32" or folder.resolve().is_relative_to(Path.home().resolve())
 
 
 def _is_mine(found: os.stat_result) -> bool:

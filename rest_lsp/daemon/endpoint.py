@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from rest_lsp.daemon.address import Address
@@ -31,12 +32,33 @@ class Endpoint(Protocol):
         """Let nobody look here any more."""
 
 
-def endpoint_of(address: Address) -> Endpoint:
-    """The way that this address is spoken to."""
-    if sys.platform != "win32" and address.transport == "unix":
+def dial(address: Address, timeout_s: float) -> socket.socket | None:
+    """A connection to the daemon of this folder, however it was told to listen; None when there is none.
+
+    Raises NoDaemon.
+    """
+    for endpoint in endpoints_of(address):
+        connected = endpoint.dial(timeout_s)
+        if connected is not None:
+            return connected
+    return None
+
+
+def endpoints_of(address: Address) -> Iterator[Endpoint]:
+    """The way that is wanted, then the other one."""
+    ways = (_unix_socket, _loopback) if address.transport == "unix" else (_loopback, _unix_socket)
+    for way in ways:
+        yield from way(address)
+
+
+def _unix_socket(address: Address) -> Iterator[Endpoint]:
+    if sys.platform != "win32":
         from rest_lsp.daemon.unix_socket import UnixSocket
 
-        return UnixSocket(address)
+        yield UnixSocket(address)
+
+
+def _loopback(address: Address) -> Iterator[Endpoint]:
     from rest_lsp.daemon.loopback import Loopback
 
-    return Loopback(address)
+    yield Loopback(address)

@@ -156,8 +156,10 @@ class Host:
 
     async def _first(self, line: Line) -> Message | None:
         if await self._admits(line):
+            # Now others make room first, who may be anybody.
+            self._strangers[line] = self._strangers.pop(line)
             return await line.receive(MAX_FIRST_BYTES)
-        log.warning("A connection of another user was refused.")
+        log.warning("A connection of somebody else was refused.")
         return None
 
     async def _welcome(self, line: Line, first: Hello | Door) -> None:

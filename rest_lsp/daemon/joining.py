@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rest_lsp.daemon.address import Address, NoDaemon
-from rest_lsp.daemon.endpoint import endpoint_of
+from rest_lsp.daemon.endpoint import dial
 from rest_lsp.daemon.wire import (
     LENGTH_BYTES,
     PROTOCOL,
@@ -79,6 +79,11 @@ class Connection:
         except (OSError, EOFError, BadMessage):
             return None
 
+    @property
+    def can_lend(self) -> bool:
+        """Whether it carries sockets, too."""
+        return sys.platform != "win32" and self._socket.family == socket.AF_UNIX
+
     def send_socket(self, lent: socket.socket) -> None:
         """Give the other end a share of `lent`.  Raises OSError."""
         if sys.platform == "win32":
@@ -110,6 +115,8 @@ def starter(command: Sequence[str]) -> StartDaemon:
 
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         output = os.open(address.stray_output, flags, 0o600)
+        # Windows knows no appending for those who inherit a descriptor.
+        os.lseek(output, 0, os.SEEK_END)
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             # Without a window of its own, which its own children then need not open either.
@@ -139,10 +146,11 @@ def _passed_on() -> dict[str, str]:
 
 def join(greeting: Hello | Door, address: Address, start: StartDaemon) -> Connection:
     """A connection to a daemon that has said welcome.  Raises NoDaemon, BadArguments."""
-    if isinstance(greeting, Door) and address.transport != "unix":
-        raise NoDaemon("A port can be lent to a daemon through a unix socket alone.")
     n_unanswered = 0
     for connection in _attempts(address, start):
+        if isinstance(greeting, Door) and not connection.can_lend:
+            connection.close()
+            raise NoDaemon("A port can be lent to a daemon through a unix socket alone.")
         answer = _exchange(connection, greeting)
         if isinstance(answer, Welcome):
             connection.set_timeout(None)
@@ -215,7 +223,7 @@ def ensure(address: Address, start: StartDaemon) -> Report:
 
 def connect(address: Address) -> Connection | None:
     """A connection to whoever of this user listens; None when nobody does.  Raises NoDaemon."""
-    connected = endpoint_of(address).dial(_HANDSHAKE_S)
+    connected = dial(address, _HANDSHAKE_S)
     return Connection(connected) if connected is not None else None
 
 

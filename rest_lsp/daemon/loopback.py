@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import os
 import socket
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ import msgspec
 
 from rest_lsp.daemon.address import Address, NoDaemon, is_there
 from rest_lsp.daemon.wire import read_exactly
+from rest_lsp.processes import is_alive
 
 if TYPE_CHECKING:
     from rest_lsp.daemon.connection import Line
@@ -32,28 +34,29 @@ class Port(msgspec.Struct, frozen=True):
 
     number: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     key: bytes
+    pid: int
 
 
 class Loopback:
     """An `Endpoint`."""
 
     def __init__(self, address: Address) -> None:
-        self._address = address
+        self._place = address.port
         self._key = b""
 
     def listen(self) -> socket.socket:
-        is_there(self._address)
+        is_there(self._place, "file")
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        if (exclusive := getattr(socket, "SO_EXCLUSIVEADDRUSE", None)) is not None:
-            # Windows lets others bind a port that is taken, unless it is told not to.
-            listening.setsockopt(socket.SOL_SOCKET, exclusive, 1)
         self._key = os.urandom(NONCE_BYTES)
         try:
+            if sys.platform == "win32":
+                # Others may bind a port there that is taken, unless it is said that they may not.
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
             listening.bind((_HOST, 0))
-            self._leave(Port(listening.getsockname()[1], self._key))
+            self._leave(Port(listening.getsockname()[1], self._key, os.getpid()))
         except OSError as error:
             listening.close()
-            raise NoDaemon(f"{self._address.place} cannot be made ({error.strerror}).") from None
+            raise NoDaemon(f"{self._place} cannot be made ({error.strerror}).") from None
         return listening
 
     def dial(self, timeout_s: float) -> socket.socket | None:
@@ -80,23 +83,27 @@ class Loopback:
     def remove(self) -> None:
         # A front that is reading it keeps it from being removed on Windows; a port without a daemon does no harm.
         with suppress(OSError):
-            self._address.place.unlink()
+            self._place.unlink()
 
     def _leave(self, port: Port) -> None:
         """Whole or not at all, and for nobody else at any time."""
-        written = self._address.place.with_suffix(".new")
+        from rest_lsp.datastore.filesystem import FileSystem
+
+        written = self._place.with_suffix(".new")
         written.unlink(missing_ok=True)
         with open(written, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(msgspec.msgpack.encode(port))
-        written.replace(self._address.place)
+        FileSystem().replace(written, self._place)
 
     def _find(self) -> Port | None:
-        if not is_there(self._address):
+        """The port of a daemon that lives: to be refused takes Windows two seconds."""
+        if not is_there(self._place, "file"):
             return None
         try:
-            return msgspec.msgpack.decode(self._address.place.read_bytes(), type=Port)
+            port = msgspec.msgpack.decode(self._place.read_bytes(), type=Port)
         except (OSError, msgspec.DecodeError):
             return None
+        return port if is_alive(port.pid) else None
 
 
 def proof(key: bytes, side: bytes, front_nonce: bytes, daemon_nonce: bytes) -> bytes:

@@ -18,7 +18,7 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from rest_lsp.daemon.address import Address
-from rest_lsp.daemon.endpoint import Endpoint, endpoint_of
+from rest_lsp.daemon.endpoint import Endpoint, dial, endpoints_of
 from rest_lsp.daemon.host import Host, Openers
 from rest_lsp.server.logs import log_to
 from rest_lsp.server.stalls import PATIENCE, Patience
@@ -39,38 +39,42 @@ LingerSeconds = Callable[[], float]
 def run_daemon(address: Address, openers: Openers, linger_s: LingerSeconds, patience: Patience = PATIENCE) -> NoReturn:
     """Serve until nobody needs it.  Ends at once with 0 when another daemon serves here already.
 
-    Raises NoDaemon when the socket's place is taken by something else.
+    Raises NoDaemon when its place is taken by something else.
     """
-    lock, endpoint = FileLock(address.lock, mode=0o600), endpoint_of(address)
-    if not _acquire(lock, endpoint):
+    lock = FileLock(address.lock, mode=0o600)
+    if not _acquire(lock, address):
         sys.exit(0)
     log_to(RotatingFileHandler(address.log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8"), "info")
+    endpoint, *others = endpoints_of(address)
+    for other in others:
+        other.remove()
     host = Host(openers, endpoint.admits, patience=patience, on_lost=_end_at_once)
     listening = endpoint.listen()
     log.info("The daemon %d listens at %s.", os.getpid(), address.place)
     try:
-        asyncio.run(_serve(listening, endpoint, host, linger_s))
+        # Windows' usual loop never accepts again when one connection was reset too early (python/cpython#93821).
+        asyncio.SelectorEventLoop().run_until_complete(_serve(listening, endpoint, host, linger_s))
     finally:
         logging.shutdown()
     # A forward pass cannot be interrupted, and taking torch apart takes a second.
     os._exit(0)
 
 
-def _acquire(lock: FileLock, endpoint: Endpoint) -> bool:
+def _acquire(lock: FileLock, address: Address) -> bool:
     """A daemon that is about to end still holds the lock for a moment; one that serves holds it for long."""
     deadline = time.monotonic() + _LOCK_S
     while time.monotonic() < deadline:
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)
             return True
-        if _is_answering(endpoint):
+        if _is_answering(address):
             return False
         time.sleep(_LOOK_S)
     return False
 
 
-def _is_answering(endpoint: Endpoint) -> bool:
-    probe = endpoint.dial(_LOCK_S)
+def _is_answering(address: Address) -> bool:
+    probe = dial(address, _LOCK_S)
     if probe is not None:
         probe.close()
     return probe is not None

@@ -24,42 +24,44 @@ class UnixSocket:
     """An `Endpoint`."""
 
     def __init__(self, address: Address) -> None:
-        self._address = address
+        self._place = address.socket
 
     def listen(self) -> socket.socket:
-        if is_there(self._address):
+        if is_there(self._place, "socket"):
             self.remove()
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         before = os.umask(0o177)
         try:
-            listening.bind(os.fspath(self._address.place))
+            listening.bind(os.fspath(self._place))
         except OSError as error:
-            raise NoDaemon(f"{self._address.place} cannot be made ({error.strerror}).") from None
+            listening.close()
+            raise NoDaemon(f"{self._place} cannot be made ({error.strerror}).") from None
         finally:
             os.umask(before)
         return listening
 
     def dial(self, timeout_s: float) -> socket.socket | None:
-        if not is_there(self._address):
+        if not is_there(self._place, "socket"):
             return None
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             # Without a timeout yet: with one, a queue that is full for a moment would look like nobody.
-            connected.connect(os.fspath(self._address.place))
+            connected.connect(os.fspath(self._place))
             connected.settimeout(timeout_s)
+            is_mine = is_own(connected)
         except OSError:
             connected.close()
             return None
-        if not is_own(connected):
+        if not is_mine:
             connected.close()
-            raise NoDaemon(f"{self._address.place} is served by another user; remove it.")
+            raise NoDaemon(f"{self._place} is served by another user; remove it.")
         return connected
 
     async def admits(self, line: Line) -> bool:
         return is_own(line.peer)
 
     def remove(self) -> None:
-        self._address.place.unlink(missing_ok=True)
+        self._place.unlink(missing_ok=True)
 
 
 def is_own(connection: socket.socket) -> bool:

@@ -51,13 +51,11 @@ def served(way: str) -> Iterator[Path]:
 
 def end_daemon(folder: Path) -> None:
     """A front may have started one that takes the place of the one that is told to stop, so the word is said again."""
-    deadline = time.monotonic() + END_S
-    addresses = [Address(folder, transport) for transport in TRANSPORTS]
-    while addresses[0].lock.exists():
-        for address in addresses:
-            ask(address, "stop")
+    deadline, address = time.monotonic() + END_S, Address(folder)
+    while address.lock.exists():
+        ask(address, "stop")
         try:
-            with FileLock(addresses[0].lock, timeout=0.5):
+            with FileLock(address.lock, timeout=0.5):
                 return
         except Timeout:
             assert time.monotonic() < deadline, "a daemon does not stop"
@@ -67,7 +65,9 @@ def end_daemon(folder: Path) -> None:
 def no_daemon_of_the_user() -> Iterator[None]:
     """What outlives a test serves in process; should it not, it must not meet the daemon of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(RUNTIME_VARIABLE, str(Path(tempfile.gettempdir()) / ("x" * 100)))
+        # No folder can be made where a file is.
+        patch.setenv(RUNTIME_VARIABLE, __file__)
+        patch.delenv(TRANSPORT_VARIABLE, raising=False)
         yield
 
 

@@ -11,16 +11,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from rest_lsp.daemon import address as addresses
-from rest_lsp.daemon import unix_socket
 from rest_lsp.daemon.address import Address, NoDaemon
 from rest_lsp.daemon.door import DoorFailed, keep_open
-from rest_lsp.daemon.endpoint import endpoint_of
+from rest_lsp.daemon.endpoint import dial
 from rest_lsp.daemon.joining import BadArguments, Connection, ask, connect, door, hello, join
 from rest_lsp.daemon.wire import (
     MAX_FIRST_BYTES,
@@ -37,15 +36,21 @@ from rest_lsp.daemon.wire import (
     pack,
 )
 from tests.e2e.files_daemon import PATIENCE_S, START, answers, is_ended
-from tests.files_datastore import wait_until
+from tests.waiting import wait_until
 
-by_unix_socket = pytest.mark.parametrize("address", ["unix"], indirect=True)
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")
+
+
+def by_unix_socket(test: Callable[..., None]) -> Callable[..., None]:
+    """There, and where there are any."""
+    test = pytest.mark.parametrize("address", ["unix"], indirect=True)(test)
+    return pytest.mark.skipif(sys.platform == "win32", reason="there are no unix sockets")(test)
 
 
 @contextlib.contextmanager
 def stranger(address: Address) -> Iterator[socket.socket]:
     """Somebody of this user who has not said a word of the protocol."""
-    connected = endpoint_of(address).dial(PATIENCE_S)
+    connected = dial(address, PATIENCE_S)
     assert connected is not None
     with connected:
         yield connected
@@ -60,6 +65,7 @@ def greet(address: Address, greeting: Hello) -> Message | None:
     return answer
 
 
+@on_posix
 @pytest.mark.usefixtures("front")
 def test_only_this_user_may_open_what_leads_to_it(address: Address) -> None:
     assert stat.S_IMODE(address.place.stat().st_mode) == 0o600
@@ -69,6 +75,8 @@ def test_only_this_user_may_open_what_leads_to_it(address: Address) -> None:
 @by_unix_socket
 @pytest.mark.usefixtures("front")
 def test_the_system_says_who_is_at_the_other_end(address: Address) -> None:
+    from rest_lsp.daemon import unix_socket
+
     with stranger(address) as connected:
         assert unix_socket.peer_uid(connected) == os.getuid()
 
@@ -100,6 +108,8 @@ def try_as_nobody(folder: str) -> None:
 @by_unix_socket
 @pytest.mark.usefixtures("front")
 def test_a_daemon_of_another_user_is_not_trusted(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rest_lsp.daemon import unix_socket
+
     with monkeypatch.context() as patch:
         patch.setattr(unix_socket, "peer_uid", lambda _: os.getuid() + 1)
         with pytest.raises(NoDaemon, match="another user"):
@@ -123,6 +133,7 @@ def test_a_file_where_the_socket_belongs_is_refused(address: Address) -> None:
         join(hello([]), address, START)
 
 
+@on_posix
 def test_a_link_to_somewhere_else_is_refused(address: Address) -> None:
     target = address.folder / "elsewhere"
     address.place.symlink_to(target)
@@ -131,6 +142,7 @@ def test_a_link_to_somewhere_else_is_refused(address: Address) -> None:
     assert not target.exists()
 
 
+@on_posix
 def test_a_folder_that_others_may_use_is_refused(address: Address) -> None:
     address.folder.chmod(0o755)
     with pytest.raises(NoDaemon, match="Others may use"):
@@ -139,6 +151,7 @@ def test_a_folder_that_others_may_use_is_refused(address: Address) -> None:
     assert addresses.runtime_address() == address
 
 
+@on_posix
 def test_a_folder_that_is_a_link_is_refused(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     link = address.folder / "link"
     link.symlink_to(address.folder)
@@ -320,7 +333,9 @@ def test_200_idle_connections_are_let_go(front: Connection, address: Address) ->
 
 def test_a_front_imports_nothing_heavy() -> None:
     """It is light because of what it leaves out."""
-    modules = "rest_lsp.cli, rest_lsp.cli_front, rest_lsp.daemon.front, rest_lsp.daemon.joining"
+    modules = (
+        "rest_lsp.cli, rest_lsp.cli_front, rest_lsp.daemon.front, rest_lsp.daemon.unix_socket, rest_lsp.daemon.loopback"
+    )
     code = f"import {modules}, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"torch", "numpy", "pygls", "lsprotocol", "transformers", "pydantic", "typer", "rich", "asyncio"}

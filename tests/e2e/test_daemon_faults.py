@@ -21,7 +21,7 @@ from rest_lsp.daemon.joining import ask, try_out
 from rest_lsp.daemon.wire import Report
 from tests.e2e.lsp_client import LspClient
 from tests.e2e.test_lsp_ending import PROMISED_S, is_running, wait_until_gone
-from tests.files_datastore import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 

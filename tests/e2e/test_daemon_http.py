@@ -22,8 +22,8 @@ from rest_lsp.http.connections import MAX_CONNECTIONS
 from tests.e2e.lsp_client import REPOSITORY, LspClient
 from tests.e2e.test_lsp_ending import is_running, wait_until_gone
 from tests.files_cli import SOURCE, Place
-from tests.files_datastore import wait_until
 from tests.files_http import COLUMN, FILE, LINE, PATIENCE_S, Door, make_http_place, opened_door, start_door
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a port is lent through a unix socket")
 
@@ -200,10 +200,11 @@ def test_paths_begin_in_the_folder_of_the_command(place: Place, address: Address
     assert not (address.folder / "elsewhere").exists()
 
 
-def test_where_no_daemon_can_be_had_the_command_serves_alone(
-    place: Place, address: Address, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("variable", ["REST_LSP_RUNTIME_DIR=" + "x" * 100, "REST_LSP_DAEMON_TRANSPORT=loopback"])
+def test_where_no_port_can_be_lent_the_command_serves_alone(
+    place: Place, address: Address, variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("REST_LSP_RUNTIME_DIR", str(address.folder / ("x" * 100)))
+    monkeypatch.setenv(*variable.split("="))
     with opened_door(place) as door:
         door.wait_until_ready()
         assert door.fill_in()["content"]

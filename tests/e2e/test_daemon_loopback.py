@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
+from typing import NoReturn
 
 import msgspec
 import pytest
 
 from rest_lsp.daemon.address import TRANSPORT_VARIABLE, Address, NoDaemon, runtime_address
-from rest_lsp.daemon.endpoint import endpoint_of
 from rest_lsp.daemon.joining import Connection, ask, connect, door, hello, join
-from rest_lsp.daemon.loopback import NONCE_BYTES, PROOF_BYTES, Port, proof
+from rest_lsp.daemon.loopback import NONCE_BYTES, PROOF_BYTES, Loopback, Port, proof
 from rest_lsp.daemon.wire import pack, read_exactly
 from tests.e2e.files_daemon import PATIENCE_S, START, answers, is_ended
 from tests.e2e.test_lsp_ending import wait_until_gone
@@ -26,7 +28,11 @@ N_KNOCKING = 200
 
 
 def port_of(address: Address) -> Port:
-    return msgspec.msgpack.decode(address.place.read_bytes(), type=Port)
+    return msgspec.msgpack.decode(address.port.read_bytes(), type=Port)
+
+
+def leave(address: Address, port: Port) -> None:
+    address.port.write_bytes(msgspec.msgpack.encode(port))
 
 
 def knock(address: Address) -> socket.socket:
@@ -74,7 +80,7 @@ def test_it_listens_to_this_host_alone_and_never_with_an_old_key(front: Connecti
     front.close()
     wait_until_gone(found.pid)
     assert not address.place.exists()
-    listening = endpoint_of(address).listen()
+    listening = Loopback(address).listen()
     assert listening.getsockname()[0] == "127.0.0.1"
     listening.close()
     assert port_of(address).key != first.key
@@ -108,7 +114,7 @@ def test_who_listens_at_the_port_of_a_killed_daemon_learns_nothing(front: Connec
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # As if it had got the same port, which the system keeps free for a while.
-        address.place.write_bytes(msgspec.msgpack.encode(Port(listening.getsockname()[1], port.key)))
+        leave(address, Port(listening.getsockname()[1], port.key, os.getpid()))
         impostor = threading.Thread(target=_pretend, args=(listening, heard))
         impostor.start()
         assert connect(address) is None
@@ -132,7 +138,7 @@ def _pretend(listening: socket.socket, heard: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xc1", b"\x93\x01\x02\x03", b"\x82\xa6number\xce\x00\x01\x11\x70\xa3key\xc4\x00"]
+    "content", [b"", b"\xc1", b"\x93\x01\x02\x03", msgspec.msgpack.encode(Port(70000, b"", os.getpid()))]
 )
 def test_a_file_that_names_no_port_is_written_anew(address: Address, content: bytes) -> None:
     address.place.write_bytes(content)
@@ -142,10 +148,40 @@ def test_a_file_that_names_no_port_is_written_anew(address: Address, content: by
     connection.close()
 
 
-def test_a_port_cannot_be_lent_so_a_command_serves_alone(address: Address) -> None:
+@pytest.mark.usefixtures("front")
+def test_a_port_cannot_be_lent(address: Address) -> None:
     with pytest.raises(NoDaemon, match="unix socket alone"):
         join(door([], "token", "late", {}), address, START)
-    assert not address.lock.exists(), "nothing was started for it"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is one transport alone")
+def test_a_daemon_is_found_however_it_listens(front: Connection, address: Address) -> None:
+    """An editor and a shell need not have the same variable."""
+    elsewise = Address(address.folder, "unix")
+    here, there = ask(address, "status"), ask(elsewise, "status")
+    assert here is not None
+    assert there is not None
+    assert here.pid == there.pid
+    other = join(hello([]), elsewise, start_nothing)
+    assert answers(other)
+    assert answers(front)
+    other.close()
+
+
+def start_nothing(address: Address) -> NoReturn:
+    pytest.fail(f"another daemon was started in {address.folder}")
+
+
+@pytest.mark.usefixtures("front")
+def test_a_port_of_a_process_that_has_ended_is_not_tried(address: Address) -> None:
+    """It may be somebody else's by now, and to be refused takes its time."""
+    port = port_of(address)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+        leave(address, Port(listening.getsockname()[1], port.key, int(done.stdout)))
+        assert connect(address) is None
+        assert select.select([listening], [], [], 0)[0] == [], "nobody has knocked"
+    leave(address, port)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no choice")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rest_lsp.server.lifetime import is_alive
+from rest_lsp.processes import is_alive
 from tests.e2e.lsp_client import FAKE_SERVER, REPOSITORY, LspClient, frame
 from tests.waiting import wait_until
 
