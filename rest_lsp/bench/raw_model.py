@@ -1,7 +1,8 @@
 """The model by itself in `bench quality`: transformers' module in fp32, greedy, with nothing of ours but the tokenizer.
 
-A guess at the answer goes through the module in the same pass as the prompt.  The pick behind each of its tokens is
-what greedy decoding picks there, so the answer is the same in fewer passes, but for ties within the rounding of fp32.
+A guess at the answer goes through the module in the same pass as the prompt, and once it is used up, what followed the
+last tokens where they stood before (prompt lookup).  The pick behind each guessed token is what greedy decoding picks
+there, so the answer is the same in fewer passes, but for ties within the rounding of fp32.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from rest_lsp.completion.fim import find_family
 from rest_lsp.config import CompletionOptions
 from rest_lsp.models.source import WeightSource
 from rest_lsp.tokenizer import Tokenizer
+
+_ALIKE = 3
+"""Tokens that must have stood together before, for those behind them to be tried."""
 
 AHEAD = 8
 """Tokens of a guess that are tried on behind a wrong one: a word was replaced, and the rest may stand."""
@@ -47,6 +51,8 @@ class RawModel:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text, written = "", list[int]()
         while len(written) < most:
+            # What follows the gap is often written again, and each pass in fp32 takes its time.
+            ahead = ahead or look_up(prompt + written)[: most - len(written) - 1]
             for pick in self.reader.picks(prompt + written, ahead):
                 written.append(pick)
                 if pick in self.tokenizer.control_ids or pick >= self.tokenizer.vocab_size:
@@ -68,6 +74,15 @@ class RawModel:
         after = tokenizer.encode(case.text[case.offset :].replace("\r\n", "\n"))
         after = after[: max(budget // 4, budget - len(before))]
         return find_family(tokenizer).assemble(before[-(budget - len(after)) :], after)
+
+
+def look_up(tokens: Sequence[int]) -> list[int]:
+    """What followed the last few of `tokens` where they stood before; at most AHEAD."""
+    last = list(tokens[-_ALIKE:])
+    for end in range(len(tokens) - 1, _ALIKE - 1, -1):
+        if tokens[end - 1] == last[-1] and list(tokens[end - _ALIKE : end]) == last:
+            return list(tokens[end : end + AHEAD])
+    return []
 
 
 @dataclass
