@@ -23,6 +23,9 @@ from rest_lsp.config import CompletionOptions
 from rest_lsp.models.source import WeightSource
 from rest_lsp.tokenizer import Tokenizer
 
+STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+"""Where HumanEval's own authors ended what a model wrote (arXiv 2107.03374)."""
+
 _ALIKE = 3
 """Tokens that must have stood together before, for those behind them to be tried."""
 
@@ -58,8 +61,8 @@ class RawModel:
                 if pick in self.tokenizer.control_ids or pick >= self.tokenizer.vocab_size:
                     return text, len(written)
                 text += decoder.decode(self.tokenizer.token_bytes(pick))
-                if case.is_line and "\n" in text:
-                    return text.partition("\n")[0], len(written)
+                if (end := end_of(text, is_line=case.is_line)) >= 0:
+                    return text[:end], len(written)
                 is_guessed = ahead[:1] == [pick]
                 ahead = ahead[1:]
                 if not is_guessed:
@@ -74,6 +77,13 @@ class RawModel:
         after = tokenizer.encode(case.text[case.offset :].replace("\r\n", "\n"))
         after = after[: max(budget // 4, budget - len(before))]
         return find_family(tokenizer).assemble(before[-(budget - len(after)) :], after)
+
+
+def end_of(text: str, *, is_line: bool) -> int:
+    """Where a simple stop rule ends it; -1 when it does not yet."""
+    if is_line:
+        return text.find("\n")
+    return min((at for at in map(text.find, STOPS) if at >= 0), default=-1)
 
 
 def look_up(tokens: Sequence[int]) -> list[int]:

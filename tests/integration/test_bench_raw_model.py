@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from rest_lsp.bench.quality_cases import QualityCase
-from rest_lsp.bench.raw_model import RawModel, Reader, look_up
+from rest_lsp.bench.raw_model import RawModel, Reader, end_of, look_up
 from rest_lsp.completion.fim import find_family
 from rest_lsp.config import CompletionOptions
 from rest_lsp.tokenizer import Tokenizer
@@ -68,6 +68,21 @@ def test_what_stood_behind_the_same_tokens_before_is_looked_up() -> None:
     assert look_up([1, 2, 3, 9, 1, 2, 3, *range(10, 30), 1, 2, 3]) == list(range(10, 18)), "the last place counts"
     assert look_up([1, 2, 3]) == []
     assert look_up([7, 7, 7, 7]) == [7]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_line", "kept"),
+    [
+        ("a = 1\nb = 2", True, "a = 1"),
+        ("a = 1", True, None),
+        ("    return a\n\n# Example\nprint(a)", False, "    return a\n"),
+        ("x\n    if y:\n        print(z)\n    # more", False, None),
+        ("x\n\nclass A:\n    pass\ndef f", False, "x\n"),
+    ],
+)
+def test_a_simple_rule_ends_what_the_model_writes(text: str, is_line: bool, kept: str | None) -> None:
+    end = end_of(text, is_line=is_line)
+    assert (None if end < 0 else text[:end]) == kept
 
 
 def asked(raw: RawModel, case: QualityCase, guess: str) -> tuple[str, int, int]:
