@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from rest_lsp.daemon.address import RUNTIME_VARIABLE
+from rest_lsp.daemon.address import RUNTIME_VARIABLE, TRANSPORT_VARIABLE
 from tests.fakes_models import RandomSource, tiny_config
 from tests.files_models import write_hub_folder
 
@@ -51,7 +51,7 @@ def clean_environment(place: Place | None = None) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("REST_LSP_") or name == RUNTIME_VARIABLE
+        if not name.startswith("REST_LSP_") or name in (RUNTIME_VARIABLE, TRANSPORT_VARIABLE)
     }
     return {**inherited, "COLUMNS": "200", "NO_COLOR": "1", **(place.environment if place else {})}
 

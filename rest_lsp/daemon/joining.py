@@ -47,6 +47,7 @@ _LOOK_S = 0.02
 _UNANSWERED = 5
 """A daemon that ends has one or two connections left without an answer."""
 
+_NOT_LENT = "A port can be lent to a daemon through a unix socket alone."
 _PASSED_ON = ("REST_LSP_", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
 
 
@@ -147,10 +148,12 @@ def _passed_on() -> dict[str, str]:
 def join(greeting: Hello | Door, address: Address, start: StartDaemon) -> Connection:
     """A connection to a daemon that has said welcome.  Raises NoDaemon, BadArguments."""
     n_unanswered = 0
+    if isinstance(greeting, Door) and address.transport != "unix":
+        raise NoDaemon(_NOT_LENT)
     for connection in _attempts(address, start):
         if isinstance(greeting, Door) and not connection.can_lend:
             connection.close()
-            raise NoDaemon("A port can be lent to a daemon through a unix socket alone.")
+            raise NoDaemon(_NOT_LENT)
         answer = _exchange(connection, greeting)
         if isinstance(answer, Welcome):
             connection.set_timeout(None)

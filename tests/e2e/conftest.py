@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,15 +12,14 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from rest_lsp.daemon.address import RUNTIME_VARIABLE, TRANSPORT_VARIABLE, Address, Transport
+from rest_lsp.daemon.address import RUNTIME_VARIABLE, TRANSPORT_VARIABLE, Address
 from rest_lsp.daemon.joining import Connection, ask, hello, join
-from tests.e2e.files_daemon import START
+from tests.e2e.files_daemon import START, TRANSPORTS
 from tests.e2e.lsp_client import REPOSITORY
 
 END_S = 60.0
 WAY_VARIABLE = "REST_LSP_TEST_WAY"
 WAYS = ("in process", "daemon")
-TRANSPORTS: tuple[Transport, ...] = ("unix", "loopback") if sys.platform != "win32" else ("loopback",)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

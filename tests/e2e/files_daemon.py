@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import sys
 
+from rest_lsp.daemon.address import Transport
 from rest_lsp.daemon.joining import Connection, starter
 from rest_lsp.daemon.wire import Frame
 from tests.e2e.lsp_client import FAKE_SERVER
 
 START = starter([sys.executable, str(FAKE_SERVER), "--as-daemon"])
 PATIENCE_S = 60.0
+TRANSPORTS: tuple[Transport, ...] = ("unix", "loopback") if sys.platform != "win32" else ("loopback",)
 _INITIALIZE = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}'
 
 

@@ -43,8 +43,9 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and links o
 
 def by_unix_socket(test: Callable[..., None]) -> Callable[..., None]:
     """There, and where there are any."""
-    test = pytest.mark.parametrize("address", ["unix"], indirect=True)(test)
-    return pytest.mark.skipif(sys.platform == "win32", reason="there are no unix sockets")(test)
+    pytest.mark.parametrize("address", ["unix"], indirect=True)(test)
+    pytest.mark.skipif(sys.platform == "win32", reason="there are no unix sockets")(test)
+    return test
 
 
 @contextlib.contextmanager

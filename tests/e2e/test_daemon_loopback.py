@@ -15,11 +15,11 @@ from typing import NoReturn
 import msgspec
 import pytest
 
-from rest_lsp.daemon.address import TRANSPORT_VARIABLE, Address, NoDaemon, runtime_address
+from rest_lsp.daemon.address import TRANSPORT_VARIABLE, Address, NoDaemon, Transport, runtime_address
 from rest_lsp.daemon.joining import Connection, ask, connect, door, hello, join
 from rest_lsp.daemon.loopback import NONCE_BYTES, PROOF_BYTES, Loopback, Port, proof
 from rest_lsp.daemon.wire import pack, read_exactly
-from tests.e2e.files_daemon import PATIENCE_S, START, answers, is_ended
+from tests.e2e.files_daemon import PATIENCE_S, START, TRANSPORTS, answers, is_ended
 from tests.e2e.test_lsp_ending import wait_until_gone
 
 pytestmark = pytest.mark.parametrize("address", ["loopback"], indirect=True)
@@ -138,7 +138,9 @@ def _pretend(listening: socket.socket, heard: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xc1", b"\x93\x01\x02\x03", msgspec.msgpack.encode(Port(70000, b"", os.getpid()))]
+    "content",
+    [b"", b"\xc1", b"\x93\x01\x02\x03", msgspec.msgpack.encode(Port(70000, b"", os.getpid()))],
+    ids=["empty", "no msgpack", "no map", "no port"],
 )
 def test_a_file_that_names_no_port_is_written_anew(address: Address, content: bytes) -> None:
     address.place.write_bytes(content)
@@ -149,9 +151,10 @@ def test_a_file_that_names_no_port_is_written_anew(address: Address, content: by
 
 
 @pytest.mark.usefixtures("front")
-def test_a_port_cannot_be_lent(address: Address) -> None:
+@pytest.mark.parametrize("wanted", TRANSPORTS)
+def test_a_port_cannot_be_lent(address: Address, wanted: Transport) -> None:
     with pytest.raises(NoDaemon, match="unix socket alone"):
-        join(door([], "token", "late", {}), address, START)
+        join(door([], "token", "late", {}), Address(address.folder, wanted), START)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is one transport alone")
