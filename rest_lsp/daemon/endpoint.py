@@ -45,20 +45,18 @@ def dial(address: Address, timeout_s: float) -> socket.socket | None:
 
 
 def endpoints_of(address: Address) -> Iterator[Endpoint]:
-    """The way that is wanted, then the other one."""
-    ways = (_unix_socket, _loopback) if address.transport == "unix" else (_loopback, _unix_socket)
-    for way in ways:
-        yield from way(address)
-
-
-def _unix_socket(address: Address) -> Iterator[Endpoint]:
+    """The way that is wanted, then the other one, each imported when it is come to."""
+    if address.transport == "loopback":
+        yield _loopback(address)
     if sys.platform != "win32":
         from rest_lsp.daemon.unix_socket import UnixSocket
 
         yield UnixSocket(address)
+    if address.transport == "unix":
+        yield _loopback(address)
 
 
-def _loopback(address: Address) -> Iterator[Endpoint]:
+def _loopback(address: Address) -> Endpoint:
     from rest_lsp.daemon.loopback import Loopback
 
-    yield Loopback(address)
+    return Loopback(address)
