@@ -14,7 +14,7 @@ from rest_lsp.errors import RestLspError
 
 RAW, INT8, POST, CONTEXT, ANCHOR = "raw", "int8", "post", "context", "anchor"
 ARMS = {
-    RAW: "the model in fp32 by itself, the prompt split at the cursor, up to a control token (one line: up to its end)",
+    RAW: "the model in fp32 by itself, prompt split at the cursor, up to HumanEval's stop words (a line: to its end)",
     INT8: "ours: int8, anchored and healed prompt, stop rules",
     POST: "ours with post-processing",
     CONTEXT: "the same with parts of other files before the prompt",
