@@ -6,6 +6,15 @@ import os
 import sys
 
 
+def is_parent(process_id: int) -> bool:
+    """Whether the process that has started this one, and had this number then, still lives.
+
+    The number is 0 where the parent is outside of a container, so outside of Windows it is compared and no more.
+    """
+    # Windows goes on naming a parent that has ended.
+    return os.getppid() == process_id and (sys.platform != "win32" or is_alive(process_id))
+
+
 def is_alive(process_id: int) -> bool:
     """True also for a process of somebody else."""
     if process_id <= 0:

@@ -17,7 +17,7 @@ from typing import NoReturn
 from rest_lsp.daemon.continuity import Continuity, Out, Phase
 from rest_lsp.daemon.joining import FIRST_PAUSE_S, STEADY_S, Connection, Rejoin, rejoin
 from rest_lsp.daemon.wire import Broken, Closing, Frame, Left
-from rest_lsp.processes import is_alive
+from rest_lsp.processes import is_parent
 from rest_lsp.server.frames import BrokenFrame
 from rest_lsp.server.stdio import FrameReader, FrameWriter, ProtocolPipes
 
@@ -59,8 +59,7 @@ class Front:
         while True:
             with suppress(queue.Empty):
                 return self._codes.get(timeout=_PARENT_POLL_S)
-            # Windows names the same parent when that has ended.
-            if os.getppid() != parent or not is_alive(parent):
+            if not is_parent(parent):
                 return 1
 
     def _from_editor(self, frame: bytes | BrokenFrame | None) -> None:

@@ -112,7 +112,6 @@ def starter(command: Sequence[str]) -> StartDaemon:
 
     def start(address: Address) -> Popen[bytes]:
         import subprocess
-        from subprocess import DEVNULL, Popen
 
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         output = os.open(address.stray_output, flags, 0o600)
@@ -123,7 +122,9 @@ def starter(command: Sequence[str]) -> StartDaemon:
             # Without a window of its own, which its own children then need not open either.
             apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
         try:
-            return Popen(command, stdin=DEVNULL, stdout=output, stderr=output, cwd=address.folder, **apart)
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=address.folder, **apart
+            )
         finally:
             os.close(output)
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from rest_lsp.processes import is_alive
+from rest_lsp.processes import is_alive, is_parent
 
 POLL_INTERVAL_S = 0.5
 
@@ -34,7 +34,7 @@ class ParentWatch:
 
     async def _poll(self) -> None:
         while True:
-            if self._parent is not None and os.getppid() != self._parent:
+            if self._parent is not None and not is_parent(self._parent):
                 self._on_orphaned("The process that started the server has ended.")
                 return
             if self._editor is not None and not is_alive(self._editor):
