@@ -87,9 +87,12 @@ def match_indent_style(text: str, snapshot: Snapshot) -> str:
 
 
 def drop_suffix_on_line(text: str, snapshot: Snapshot) -> str:
-    """What the rest of the line already says is not said again, unless it closes a bracket of the text itself."""
+    """What the rest of the line already says is not said again, unless it closes a bracket of the text itself.
+
+    Of several lines, when the rest of the line would come to stand on one of its own, without indentation.
+    """
     rest = snapshot.line_after.rstrip()
-    if not rest.strip() or "\n" in text:
+    if not rest.strip() or ("\n" in text and (rest[0].isspace() or not text.endswith("\n"))):
         return text
     code = text.rstrip()
     ending = next((ending for ending in (rest, rest.lstrip()) if code.endswith(ending)), None)
@@ -139,9 +142,11 @@ def drop_repeated_lines(text: str, snapshot: Snapshot) -> str:
 
 
 def drop_trailing_blanks(text: str, snapshot: Snapshot) -> str:
-    """Blanks at line ends and blank lines at the end; a blank that the rest of the line needs stays."""
+    """Blanks at line ends and blank lines at the end; a line end or blank that the rest of the line needs stays."""
     lines = text.split("\n")
-    lines = [line.rstrip() for line in lines[:-1]] + [lines[-1] if snapshot.line_after.strip() else lines[-1].rstrip()]
+    if snapshot.line_after.strip():
+        return "\n".join([*(line.rstrip() for line in lines[:-1]), lines[-1]])
+    lines = [line.rstrip() for line in lines]
     while len(lines) > 1 and not lines[-1].strip():
         lines.pop()
     return "\n".join(lines)

@@ -2,7 +2,8 @@
 
 The prefix ends at an anchor some lines above the cursor; what stands between the two follows the middle marker, so that
 the middle simply continues.  While somebody types, prefix and suffix stay where they are, and a keystroke costs one or
-two tokens of prefill.  Every boundary here is chosen so that it moves rarely, and then in large steps.
+two tokens of prefill.  Every boundary here is chosen so that it moves rarely, and then in large steps.  Before code on
+the cursor's line the prompt is split at the cursor, since models look at the rest of a line only there.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class PromptBuilder:
         moves it only now and then.  Where the lines between are too long, half as many are tried, and so on.
         """
         before = snapshot.before
+        if snapshot.is_before_code and len(self._encode(snapshot.line_before)) <= room:
+            return len(before)
         n_lines = self._anchor_lines
         while True:
             start = _start_of_line_above(before, _anchor_distance(snapshot.line, n_lines))

@@ -65,6 +65,11 @@ class Snapshot:
         return self.after.partition("\n")[0]
 
     @cached_property
+    def is_before_code(self) -> bool:
+        """Whether more than punctuation stands right of the cursor on its line: what is written has to join it."""
+        return any(map(str.isalnum, self.line_after))
+
+    @cached_property
     def lines_below(self) -> list[str]:
         """The lines below the cursor's, as far as the window goes."""
         return self.after.split("\n")[1:]

@@ -45,6 +45,7 @@ class StopRules:
         self._written = ""
         self._lines: list[str] = []
         self._line_start = 0
+        self._joins_code = snapshot.is_before_code
         self._shown: int | None = None
         self.reason: StopReason | None = None
         self.token_ids: list[int] = []
@@ -137,7 +138,8 @@ class StopRules:
     def _leaves_block(self, line: str) -> bool:
         """Whether `line`, not the first one, no longer belongs to what the completion began.
 
-        "} else {" and "):" close something only to go on with the same block.
+        "} else {" and "):" close something only to go on with the same block.  Before code on the cursor's line blocks
+        may end within the gap, and the model says when it is done; only what is outside of everything is too much.
         """
         if not self._lines or self._block_indent is None or not line.strip():
             return False
@@ -145,6 +147,8 @@ class StopRules:
 
     def _is_indented_outside(self, line: str, block_indent: int) -> bool:
         indent = indent_width(line)
+        if self._joins_code:
+            return indent == 0 < block_indent
         if indent < block_indent:
             return True
         if self._opens_block and indent == block_indent:
@@ -158,7 +162,9 @@ class StopRules:
 
     def _closes_outer_block(self, newline: int) -> bool:
         """Whether the line that ends at `newline`, not the first one, closes what was opened above the cursor's."""
-        return bool(self._lines) and self._place is not None and self._place.leaves_block(self._written[:newline])
+        if not self._lines or self._place is None or self._joins_code:
+            return False
+        return self._place.leaves_block(self._written[:newline])
 
     def _closes_own_block(self, line: str) -> bool:
         """What closes a block that the cursor's own line opened belongs to the completion."""
@@ -188,11 +194,12 @@ class StopRules:
         return line if self._lines else self._line_before + line
 
     def _before_line(self) -> int:
-        """Index of the end of the line above the current one."""
-        return max(0, self._line_start - 1)
+        """Index of the end of the line above the current one, or behind that end where code follows the text."""
+        return self._line_start if self._joins_code else max(0, self._line_start - 1)
 
     def _after_complete_lines(self) -> int:
-        return max(0, self._written.rfind("\n"))
+        end = self._written.rfind("\n")
+        return end + 1 if self._joins_code else max(0, end)
 
     def _after_sound_tokens(self) -> int:
         """Index behind the last token of the first line with which the document parses; no word is cut."""

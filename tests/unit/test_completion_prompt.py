@@ -153,6 +153,21 @@ def test_new_lines_move_the_anchor_only_now_and_then() -> None:
     assert len(restarted) <= 5
 
 
+@pytest.mark.parametrize(
+    ("document", "prefix", "middle"),
+    [
+        ("a = 1\nb = f(x█, y)\n", "a = 1\nb = f(x", ""),
+        ("a = 1\nret█urn\n", "a = 1\nret", ""),
+        ("a = 1\nb = f(x█))  # é\n", "a = 1\nb = f(x", ""),
+        ("a = 1\nb = f(x█))\ny\n", "", "a = 1\nb = f(x"),
+        ("a = 1\nb = f(x█", "", "a = 1\nb = f(x"),
+    ],
+)
+def test_before_code_on_its_line_the_prompt_is_split_at_the_cursor(document: str, prefix: str, middle: str) -> None:
+    prompt = build(at_cursor(document))
+    assert (text_of(prompt.prefix_ids), middle_of(prompt)) == (prefix, middle)
+
+
 @given(
     lines=st.lists(st.text(alphabet="ab(🙂 \t", max_size=60), min_size=1, max_size=60),
     data=st.data(),

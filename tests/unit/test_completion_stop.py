@@ -21,7 +21,7 @@ END = control("<|endoftext|>")
 @pytest.mark.parametrize("path", golden_files("stop"), ids=lambda path: path.stem)
 def test_golden(path: Path) -> None:
     golden = Golden.read(path)
-    multiline = is_multiline(golden.snapshot)
+    multiline = is_multiline(golden.snapshot, "always" if golden.options.get("lines") == "always" else "auto")
     rules = StopRules(TOKENIZER, golden.snapshot, multiline=multiline, max_tokens=1000)
     feed(rules, [*TOKENIZER.encode(golden.sections["completion"]), END])
     marked = golden.sections["document"].replace(CURSOR, f"⟦{rules.text}⟧")
@@ -144,6 +144,13 @@ def multiline_rules(document: str, *, max_tokens: int = 1000, pending: bytes = b
 def feed(rules: StopRules, ids: Iterable[int]) -> StopReason | None:
     """Until a rule says stop."""
     return next((reason for token in ids if (reason := rules.feed(token)) is not None), None)
+
+
+def test_a_gap_before_code_that_never_ends_shows_complete_lines() -> None:
+    rules = multiline_rules("def f():\n    x█return x\n", max_tokens=12)
+    feed(rules, TOKENIZER.encode(" = 1\n    y = 2\n    z = 3\n    w = 4\n    v = 5\n"))
+    assert rules.reason is StopReason.MAX_TOKENS
+    assert rules.text.endswith("\n")
 
 
 @pytest.mark.parametrize(

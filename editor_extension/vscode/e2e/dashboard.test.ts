@@ -42,6 +42,7 @@ describe("the dashboard", () => {
   afterEach((test) => workbench.pictureOfFailure(test));
   after(() => workbench?.close());
 
+  const tabs = () => workbench.page.locator(".tab", { hasText: "rest_lsp dashboard" });
   const live = () => page.locator("#live", { hasText: /^Live\./ });
   const theme = () => page.locator("html").getAttribute("data-theme");
   const process_ = () => until("the dashboard's process", () => workbench.dashboardProcess());
@@ -59,7 +60,7 @@ describe("the dashboard", () => {
   it("is there once", async () => {
     const before = await process_();
     await workbench.command("Show Dashboard");
-    assert.equal(await workbench.page.locator(".tab", { hasText: "rest_lsp dashboard" }).count(), 1);
+    assert.equal(await tabs().count(), 1);
     assert.equal(await process_(), before);
   });
 
@@ -79,6 +80,27 @@ describe("the dashboard", () => {
     process.kill(before, "SIGKILL");
     await until("another process", async () => ![undefined, before].includes(workbench.dashboardProcess()));
     await live().waitFor();
+  });
+
+  it("comes back with the window, and with it its process goes", async () => {
+    const before = await process_();
+    await until("the tab in what the window remembers", () => workbench.remembers("restLsp.dashboard"));
+    await workbench.page.reload();
+    // The window may remember another tab as the one in front; one behind it is drawn when it is looked at.
+    await tabs().click();
+    await until("another process", async () => ![undefined, before].includes(workbench.dashboardProcess()));
+    await live().waitFor();
+    await until("the end of the former", () => !workbench.isRunning(before));
+  });
+
+  it("is there once, also when the window remembers a tab that nobody has looked at since", async () => {
+    await workbench.file("sums.py");
+    await until("the file in front", () => workbench.remembers("sums.py"));
+    await workbench.page.reload();
+    await workbench.reach("error");
+    await workbench.command("Show Dashboard");
+    await live().waitFor();
+    assert.equal(await tabs().count(), 1);
   });
 
   it("ends its process with its tab", async () => {

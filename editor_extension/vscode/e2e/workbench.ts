@@ -247,6 +247,32 @@ export class Workbench {
     return this.process("rest_lsp\0dashboard");
   }
 
+  isRunning(pid: number): boolean {
+    return ofProcess(pid, "cmdline") !== "";
+  }
+
+  /** Whether the open editors, as the browser keeps them for the next time, name `kind`: it writes them every 5 s. */
+  async remembers(kind: string): Promise<boolean> {
+    return this.page.evaluate(async (wanted) => {
+      const read = <Result>(request: IDBRequest<Result>) =>
+        new Promise<Result>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      for (const { name } of await indexedDB.databases()) {
+        if (name?.startsWith("vscode-web-state-db-")) {
+          const database = await read(indexedDB.open(name));
+          const kept = await read(database.transaction("ItemTable").objectStore("ItemTable").getAll());
+          database.close();
+          if (kept.some((value) => String(value).includes(wanted))) {
+            return true;
+          }
+        }
+      }
+      return false;
+    }, kind);
+  }
+
   private process(words: string): number | undefined {
     return processes().find(
       (pid) =>

@@ -1,7 +1,7 @@
 // The dashboard in a tab of the editor: its page, and the process that answers it and ends with the tab.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Disposable, Uri, ViewColumn, type WebviewPanel, window } from "vscode";
+import { type Disposable, type Tab, TabInputWebview, Uri, ViewColumn, type WebviewPanel, window } from "vscode";
 import { cacheFolder } from "../configuration";
 import { DASHBOARD_ARGUMENTS, Dashboard, isQuestion, pageFor } from "../logic/dashboard";
 import { LaunchError, ServerProcess } from "../logic/launch";
@@ -11,6 +11,13 @@ import { complain, SHOW_LOG } from "../messages";
 import type { Needs, Server } from "../server";
 
 const KIND = "restLsp.dashboard";
+
+/** Tabs from before the window was loaded anew that nobody has looked at since: the editor has not filled them. */
+function unopenedTabs(): Tab[] {
+  return window.tabGroups.all
+    .flatMap((group) => group.tabs)
+    .filter(({ input }) => input instanceof TabInputWebview && input.viewType.endsWith(KIND));
+}
 
 /** One tab at most; it is there again after the window was loaded anew. */
 export class DashboardTab implements Disposable {
@@ -33,6 +40,7 @@ export class DashboardTab implements Disposable {
       this.panel.reveal();
       return;
     }
+    await window.tabGroups.close(unopenedTabs());
     await this.fill(window.createWebviewPanel(KIND, "rest_lsp dashboard", ViewColumn.Active));
   }
 
