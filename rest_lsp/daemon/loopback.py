@@ -12,6 +12,7 @@ import hmac
 import os
 import socket
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,10 +66,12 @@ class Loopback:
             return None
         connected = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
+            deadline = time.monotonic() + timeout_s
             connected.settimeout(timeout_s)
             connected.connect((_HOST, port.number))
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            is_known = _introduce(connected, port.key)
+            is_known = _introduce(connected, port.key, deadline)
+            connected.settimeout(timeout_s)
         except (OSError, EOFError):
             is_known = False
         if not is_known:
@@ -111,14 +114,16 @@ def proof(key: bytes, side: bytes, front_nonce: bytes, daemon_nonce: bytes) -> b
     return hmac.digest(key, side + front_nonce + daemon_nonce, "sha256")
 
 
-def _introduce(connected: socket.socket, key: bytes) -> bool:
+def _introduce(connected: socket.socket, key: bytes, deadline: float) -> bool:
     """Whether the other end is the daemon that has made this key; it is shown that this end has read it.
 
-    Raises OSError, EOFError.
+    By time.monotonic() the deadline is one for all of it, since whoever has taken a dead daemon's port may send a byte
+    now and then.  Raises OSError, EOFError.
     """
     mine = os.urandom(NONCE_BYTES)
     connected.sendall(mine)
-    theirs, proven = read_exactly(connected, NONCE_BYTES), read_exactly(connected, PROOF_BYTES)
+    theirs = read_exactly(connected, NONCE_BYTES, deadline)
+    proven = read_exactly(connected, PROOF_BYTES, deadline)
     if not hmac.compare_digest(proven, proof(key, b"daemon", mine, theirs)):
         return False
     connected.sendall(proof(key, b"front", mine, theirs))

@@ -6,6 +6,7 @@ The first two fields of the first message stay as they are in every version, so 
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -147,11 +148,19 @@ def unpack(body: bytes) -> Message:
         raise BadMessage(f"A message cannot be read ({type(error).__name__}).") from None
 
 
-def read_exactly(connected: socket.socket, n_bytes: int) -> bytes:
-    """Blocks.  Raises OSError, and EOFError when there will not be so many."""
+def read_exactly(connected: socket.socket, n_bytes: int, deadline: float | None = None) -> bytes:
+    """Blocks, until time.monotonic() says `deadline` where there is one, however slowly the bytes come.
+
+    Raises OSError, and EOFError when there will not be so many.
+    """
     read = bytearray(n_bytes)
     view = memoryview(read)
     while view:
+        if deadline is not None:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            connected.settimeout(left_s)
         n_new = connected.recv_into(view)
         if not n_new:
             raise EOFError

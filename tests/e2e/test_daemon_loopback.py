@@ -126,6 +126,27 @@ def test_who_listens_at_the_port_of_a_killed_daemon_learns_nothing(front: Connec
     assert port_of(address) != port
 
 
+def test_who_answers_byte_by_byte_is_not_waited_for(address: Address) -> None:
+    sent: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        leave(address, Port(listening.getsockname()[1], bytes(NONCE_BYTES), os.getpid()))
+        slow = threading.Thread(target=_drip, args=(listening, sent))
+        slow.start()
+        assert Loopback(address).dial(0.3) is None
+        slow.join(PATIENCE_S)
+    assert 0 < len(sent) < NONCE_BYTES
+
+
+def _drip(listening: socket.socket, sent: list[int]) -> None:
+    """One byte of an answer at a time, until nobody waits for more."""
+    connected, _ = listening.accept()
+    with connected, contextlib.suppress(ConnectionError):
+        connected.recv(NONCE_BYTES)
+        while len(sent) < NONCE_BYTES + PROOF_BYTES and not select.select([connected], [], [], 0.1)[0]:
+            connected.sendall(b"\0")
+            sent.append(0)
+
+
 def _pretend(listening: socket.socket, heard: list[bytes]) -> None:
     """All that one connection says to somebody who does not know the key."""
     connected, _ = listening.accept()
