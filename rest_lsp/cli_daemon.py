@@ -15,7 +15,7 @@ from rest_lsp.cli_options import JsonOption, Overrides, takes_options
 from rest_lsp.cli_serve import SECTIONS, make_backend
 from rest_lsp.cli_terminal import print_json, print_text
 from rest_lsp.config import Settings, user_config_file
-from rest_lsp.config_sources import Loaded, load_settings
+from rest_lsp.config_sources import Loaded, beginning_in, load_settings
 from rest_lsp.daemon.address import Address, NoDaemon, runtime_address
 from rest_lsp.errors import RestLspError
 from rest_lsp.waiting import wait_politely
@@ -91,7 +91,7 @@ class _Opener:
         overrides = _read_arguments(hello.arguments)
 
         def load(workspace: Path | None, editor: Mapping[str, Any]) -> Loaded:
-            return self._load(workspace, overrides, hello.environment, editor)
+            return self._load(workspace, overrides, hello, editor)
 
         return make_backend(load, self._open_session)
 
@@ -102,7 +102,7 @@ class _Opener:
         if missing is not None:
             raise UnusableArguments(f"The daemon has no {missing}.")
         root = Path(door.folder)
-        settings = self._load(root, door.options, door.environment).settings
+        settings = self._load(root, door.options, door).settings
 
         def make() -> HttpDoor:
             from rest_lsp.http.run import HttpDoor, Opening
@@ -117,15 +117,18 @@ class _Opener:
         self,
         workspace: Path | None,
         overrides: Overrides,
-        environment: Mapping[str, str],
+        said: Hello | Door,
         editor: Mapping[str, Any] | None = None,
     ) -> Loaded:
-        user_file = user_config_file(environment)
         loaded = load_settings(
-            workspace, editor=editor, command_line=overrides, environment=environment, user_file=user_file
+            workspace,
+            editor=editor,
+            command_line=overrides,
+            environment=said.environment,
+            user_file=user_config_file(said.environment),
         )
-        self._settings = loaded.settings
-        return loaded
+        self._settings = beginning_in(Path(said.begins), loaded.settings)
+        return loaded._replace(settings=self._settings)
 
     def _open_session(self, settings: Settings, *arguments: Any) -> Any:
         """Runs in the engine's thread, where importing torch keeps nobody from being answered."""

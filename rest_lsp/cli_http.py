@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 
 from rest_lsp.cli_options import Overrides, settings_for
 from rest_lsp.cli_terminal import print_text, warn
-from rest_lsp.config import options
 from rest_lsp.errors import ConfigError, RestLspError
 from rest_lsp.http.address import Where, listening, token_in, url_of, where_of
-from rest_lsp.models.catalogue import load_catalogue
 from rest_lsp.workspace import find_root, require_folder
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ def serve_by_http(
             print_text(f"{url_of(where, listener)} serves {root}; the token is in {kept}, unless given.")
 
         if not in_process:
-            _serve_by_daemon(listener, where, token, root, _with_whole_paths(overrides, settings), announce)
+            _serve_by_daemon(listener, where, token, root, overrides, announce)
         _serve_alone(listener, where, token, root, settings, announce)
 
 
@@ -66,16 +64,6 @@ def _serve_by_daemon(
         keep_open(listener, connection, lambda: join(greeting, address, start))
     except DoorFailed as error:
         raise RestLspError(str(error), "`rest-lsp daemon logs` may say why.") from None
-
-
-def _with_whole_paths(overrides: Overrides, settings: Settings) -> Overrides:
-    """What means the same in the folder of the daemon, wherever a path that begins in this one comes from."""
-    named = {option.path: getattr(getattr(settings, option.section), option.name) for option in options()}
-    paths = {name: value for name, value in named.items() if isinstance(value, Path)}
-    model = Path(settings.model.name).expanduser()
-    if settings.model.name not in ("auto", *load_catalogue()) and model.exists():
-        paths["model.name"] = model
-    return overrides | {name: str(path.absolute()) for name, path in paths.items() if not path.is_absolute()}
 
 
 def _serve_alone(

@@ -59,6 +59,20 @@ class Given(NamedTuple):
     from_workspace: bool = False
 
 
+def beginning_in(folder: Path, settings: Settings) -> Settings:
+    """The same in whatever folder a process runs: paths that begin nowhere begin in `folder`."""
+    changed: dict[str, dict[str, object]] = {}
+    for option in options():
+        value = getattr(getattr(settings, option.section), option.name)
+        if isinstance(value, Path) and not value.is_absolute():
+            changed.setdefault(option.section, {})[option.name] = folder / value
+    model = Path(settings.model.name).expanduser()
+    if settings.model.name not in ("auto", *load_catalogue()) and (folder / model).exists():
+        changed.setdefault("model", {})["name"] = str(folder / model)
+    sections = {name: getattr(settings, name).model_copy(update=values) for name, values in changed.items()}
+    return settings.model_copy(update=sections)
+
+
 def load_settings(
     workspace: Path | None = None,
     *,

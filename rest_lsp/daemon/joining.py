@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rest_lsp.daemon.address import Address, NoDaemon
@@ -133,12 +134,19 @@ def starter(command: Sequence[str]) -> StartDaemon:
 
 def hello(arguments: Sequence[str]) -> Hello:
     """What this process says of itself."""
-    return Hello(PROTOCOL, __version__, os.getpid(), list(arguments), _passed_on())
+    return Hello(PROTOCOL, __version__, os.getpid(), list(arguments), _passed_on(), _here())
 
 
 def door(names: Sequence[str], token: str, folder: str, options: dict[str, Any]) -> Door:
     """What a command says that wants HTTP served."""
-    return Door(PROTOCOL, __version__, os.getpid(), list(names), token, folder, options, _passed_on())
+    return Door(PROTOCOL, __version__, os.getpid(), list(names), token, folder, options, _passed_on(), _here())
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""  # The folder has been removed.
 
 
 def _passed_on() -> dict[str, str]:

@@ -25,20 +25,21 @@ Why: TypeAlias = Literal["yields", "protocol", "arguments", "full"]
 
 
 class Hello(msgspec.Struct, tag="hello", frozen=True):
-    """A front asks for a language server of its own."""
+    """A front asks for a language server of its own.  `begins` is the folder that its relative paths are of."""
 
     protocol: int
     version: str
     pid: int
     arguments: list[str]
     environment: dict[str, str]
+    begins: str = ""
 
 
 class Door(msgspec.Struct, tag="door", frozen=True):
     """A command that listens asks that its clients be served by HTTP, for as long as this connection lives.
 
     Behind the welcome it sends the socket.  `names` are what clients may call this host, `folder` the workspace,
-    `options` those of its command line.
+    `options` those of its command line, and `begins` the folder that relative paths are of.
     """
 
     protocol: int
@@ -49,6 +50,7 @@ class Door(msgspec.Struct, tag="door", frozen=True):
     folder: str
     options: dict[str, Any]
     environment: dict[str, str]
+    begins: str = ""
 
 
 class Ask(msgspec.Struct, tag="ask", frozen=True):

@@ -37,13 +37,15 @@ def frame(message: object) -> bytes:
 class LspClient:
     """Starts a server process.  Answers the server's own requests with null."""
 
-    def __init__(self, *arguments: str, server: Sequence[str] = (str(FAKE_SERVER),), **env: str) -> None:
+    def __init__(
+        self, *arguments: str, server: Sequence[str] = (str(FAKE_SERVER),), cwd: str = str(REPOSITORY), **env: str
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, *server, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=REPOSITORY,
+            cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "XDG_CONFIG_HOME": os.devnull, **env},
         )
         self._ids = itertools.count(1)

@@ -200,6 +200,17 @@ def test_paths_begin_in_the_folder_of_the_command(place: Place, address: Address
     assert not (address.folder / "elsewhere").exists()
 
 
+def test_paths_begin_in_the_folder_of_the_editor(place: Place, address: Address) -> None:
+    here = place.workspace.parent
+    environment = {**place.environment, "REST_LSP_MODEL_CACHE_DIR": "elsewhere"}
+    with LspClient("--model", "./model", server=("-m", "rest_lsp", "serve"), cwd=str(here), **environment) as window:
+        window.initialize(place.workspace)
+        window.wait_for_state("ready")
+        assert [client.pid for client in report_of(address).clients] == [window.process.pid]
+        assert window.shut_down() == 0
+    assert (here / "elsewhere" / "models").is_dir()
+
+
 @pytest.mark.parametrize("variable", ["REST_LSP_RUNTIME_DIR=" + "x" * 100, "REST_LSP_DAEMON_TRANSPORT=loopback"])
 def test_where_no_port_can_be_lent_the_command_serves_alone(
     place: Place, address: Address, variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

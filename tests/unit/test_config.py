@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rest_lsp.config import Settings, options, user_cache_dir, user_config_file
-from rest_lsp.config_sources import Loaded, load_settings
+from rest_lsp.config_sources import Loaded, beginning_in, load_settings
 from rest_lsp.config_text import allowed_values, allowed_words, shown
 
 
@@ -157,6 +157,20 @@ def test_paths_begin_at_home_when_they_say_so(tmp_path: Path) -> None:
     loaded = load(tmp_path, command_line={"model.cache_dir": "~/models"})
     assert loaded.settings.model.cache_dir == Path.home() / "models"
     assert loaded.settings.datastores_dir == Path.home() / "models" / "datastores"
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"), [("models/mine", "models/mine"), ("organisation/model", None), ("qwen2.5-coder-0.5b", None)]
+)
+def test_paths_that_begin_nowhere_begin_in_the_given_folder(tmp_path: Path, name: str, whole: str | None) -> None:
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "qwen2.5-coder-0.5b").mkdir()
+    given = {"model.name": name, "model.cache_dir": "kept", "datastore.directory": str(tmp_path / "index")}
+    settings = beginning_in(tmp_path, load(tmp_path, command_line=given).settings)
+    assert settings.model.name == (str(tmp_path / whole) if whole else name)
+    assert settings.model.cache_dir == tmp_path / "kept"
+    assert settings.datastore.directory == tmp_path / "index"
+    assert settings.completion == Settings().completion
 
 
 def test_the_usual_folders_follow_the_desktop_standard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
