@@ -15,7 +15,7 @@ from rest_lsp.datastore import search
 from rest_lsp.datastore.libraries import PACKAGES, STANDARD
 from rest_lsp.datastore.occurrence import CountNewlines, Origin
 from rest_lsp.datastore.shared import SharedStore
-from rest_lsp.drafting import expansion
+from rest_lsp.drafting import tree_drafter
 from rest_lsp.drafting.affinity import Affinity
 from rest_lsp.drafting.cost_model import Budget
 from rest_lsp.drafting.datastore_source import DatastoreSource, TraitsOf
@@ -70,7 +70,7 @@ class Drafting:
     ) -> None:
         self._options, self._tokenizer, self.datastore, self._budget = options, tokenizer, datastore, budget
         self._experience = experience or Experience()
-        expansion.compile_ahead()
+        tree_drafter.compile_ahead()
         search.compile_ahead()
         self.encoder = DocumentEncoder(tokenizer.encode)
         self.recent = RecentCompletions()

@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
+import numpy.typing as npt
+from numba import types
 
 from rest_lsp.config import user_cache_dir
 from rest_lsp.waiting import wait_politely
@@ -39,7 +42,7 @@ wait_politely()
 
 
 def sources_digest(package: Path) -> str:
-    """Of all files with kernels, and of those that they take names from."""
+    """Of all files with kernels, of those that they take names from, and of this one."""
     root = package.parent
     texts = {file: file.read_bytes() for name in WITH_KERNELS for file in (package / name).rglob("*.py")}
     chosen = {file for file, text in texts.items() if _KERNEL in text}
@@ -47,7 +50,7 @@ def sources_digest(package: Path) -> str:
         for module, names in _IMPORTS.findall(texts[file]):
             place = root.joinpath(*module.decode().split("."))
             chosen |= {place.with_suffix(".py"), *(place / f"{name.decode()}.py" for name in _NAMES.findall(names))}
-    digest = hashlib.sha256()
+    digest = hashlib.sha256((package / "compiling.py").read_bytes())
     for file in sorted(chosen & texts.keys()):
         digest.update(file.relative_to(package).as_posix().encode() + b"\0" + texts[file])
     return digest.hexdigest()[:16]
@@ -83,6 +86,7 @@ if "NUMBA_CACHE_DIR" not in os.environ:
     use_own_cache(_cache_of(Path(__file__).parent), Path(__file__).parent)
 
 Function = TypeVar("Function", bound=Callable[..., object])
+Number = TypeVar("Number", np.uint8, np.int32, np.uint32)
 
 _njit: Any = numba.njit
 """Its own types turn functions into dispatchers, which cannot be told from functions in use."""
@@ -113,3 +117,23 @@ def _compiled(function: Function, **options: object) -> Function:
     except RuntimeError:
         # Neither the package's folder nor the user's cache can be written: compiled anew at each start.
         return _njit(function, error_model="numpy", **options)  # type: ignore[no-any-return]
+
+
+_numba: Any = numba
+_carray, _intrinsic = _numba.carray, _numba.extending.intrinsic
+
+
+@_intrinsic  # type: ignore[untyped-decorator]
+def _pointer(_: Any, address: Any) -> Any:
+    """The memory at an address."""
+
+    def convert(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.voidptr(address), convert
+
+
+@kernel
+def array_at(address: int, length: int, kind: type[Number]) -> npt.NDArray[Number]:
+    """For kernels alone: the array at an address, in a row and aligned, which somebody else keeps alive."""
+    return _carray(_pointer(address), (length,), kind)  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.datastore import Datastore, IndexProgress, Origin
-from rest_lsp.datastore.occurrence import CountNewlines, Rows
+from rest_lsp.datastore.occurrence import CountNewlines, Prefixed, Rows
 from rest_lsp.datastore.reports import ProgressCallback
 from rest_lsp.datastore.search import merged
 from rest_lsp.datastore.shared import SharedStore
@@ -179,9 +179,7 @@ class Folders:
 
     def _find(self, folder: Folder, exclude: str | None, context: Sequence[int], **limits: int) -> Rows:
         found = folder.datastore.find(context, exclude=exclude, **limits)
-        if not folder.prefix:
-            return found
-        return found._replace(paths=[folder.name_of(path) for path in found.paths])
+        return found._replace(paths=Prefixed(folder.prefix, found.paths)) if folder.prefix else found
 
     def _homes(self, path: str) -> Iterator[tuple[Folder, str]]:
         """The folders that a document belongs to; one without a file belongs to the first."""

@@ -55,6 +55,7 @@ def run_of(hole: Hole, result: CompletionResult) -> Run:
         prefill_ms=result.prefill_ms,
         decode_ms=result.decode_ms,
         retrieval_ms=result.retrieval_ms,
+        draft_ms=result.draft_ms,
         stop=result.stop.value if result.stop else result.outcome.value,
         looped=result.stop is StopReason.LOOP,
         sources=[SourceLine(*source) for source in result.sources],

@@ -20,7 +20,7 @@ SLOWEST_PERCENT = 5
 
 @dataclass(frozen=True)
 class ModeSummary:
-    """Sums over the runs of one mode; ratios are 0 where nothing was measured."""
+    """Sums over the runs of one mode; ratios are 0 where nothing was measured; `draft_ms` is by pass."""
 
     ms_per_token: float
     tokens: int
@@ -30,6 +30,8 @@ class ModeSummary:
     prefill_ms: float
     decode_ms: float
     retrieval_ms: float
+    draft_ms_p50: float
+    draft_ms_p99: float
     accepted_by_source: dict[str, int]
 
 
@@ -138,6 +140,7 @@ def _mode(runs: Sequence[Run]) -> ModeSummary:
     for run in runs:
         accepted.update(run.accepted)
     decode_ms = sum(run.decode_ms for run in runs)
+    draft_ms = [ms for run in runs for ms in run.draft_ms] or [0.0]
     return ModeSummary(
         ms_per_token=_ratio(decode_ms, tokens),
         tokens=tokens,
@@ -147,6 +150,8 @@ def _mode(runs: Sequence[Run]) -> ModeSummary:
         prefill_ms=sum(run.prefill_ms for run in runs),
         decode_ms=decode_ms,
         retrieval_ms=sum(run.retrieval_ms for run in runs),
+        draft_ms_p50=float(np.percentile(draft_ms, 50)),
+        draft_ms_p99=float(np.percentile(draft_ms, 99)),
         accepted_by_source=dict(accepted.most_common()),
     )
 

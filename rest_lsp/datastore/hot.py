@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from rest_lsp.datastore.search import View
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.suffix_array import doubling_suffix_array
+from rest_lsp.datastore.views import View
 
 RECENT_BUFFERS = 4
 """With more separate segments than this they are joined into one: each one costs a query about 15 µs."""

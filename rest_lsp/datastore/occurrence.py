@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 CountNewlines = Callable[[npt.NDArray[np.integer]], int]
 """How many line ends the text of some token ids has."""
 
-LENGTH, N_TOKENS, TRAITS, VIEW, DOCUMENT, OFFSET, TOKENS = range(7)
+LENGTH, N_TOKENS, TRAITS, DOCUMENT, OFFSET, TOKENS = range(6)
 """Columns of `Rows.ints`."""
 
 
@@ -44,11 +44,11 @@ class Occurrence(NamedTuple):
 class Rows(NamedTuple):
     """Occurrences as compiled code takes them: nothing is made for those that nobody looks at.
 
-    ints      int32 [n, TOKENS + depth]: LENGTH, N_TOKENS that follow, TRAITS (0 until somebody knows them), VIEW and
-              DOCUMENT (numbers that mean something to whoever made the row), OFFSET, and from TOKENS on what follows
+    ints      int32 [n, TOKENS + depth]: LENGTH, N_TOKENS that follow, TRAITS (0 until somebody knows them), DOCUMENT (a
+              number among those of whoever made the row), OFFSET, and from TOKENS on what follows
     weights   float64 [n]
-    paths     [n], of the documents
-    versions  [n], their generations
+    paths     of all documents, by number; the same object as long as the numbers mean the same
+    versions  their generations, by number
     """
 
     ints: npt.NDArray[np.int32]
@@ -57,17 +57,33 @@ class Rows(NamedTuple):
     versions: Sequence[int]
 
     def origin(self, row: int) -> Origin:
-        return Origin(self.paths[row], int(self.ints[row, OFFSET]), self.versions[row])
+        document, offset = self.ints[row, DOCUMENT:TOKENS].tolist()
+        return Origin(self.paths[document], offset, self.versions[document])
 
     def occurrences(self) -> list[Occurrence]:
         """All of them as objects, for whoever looks at each."""
-        rows = zip(self.ints.tolist(), self.weights.tolist(), self.paths, self.versions, strict=True)
+        rows = zip(self.ints.tolist(), self.weights.tolist(), strict=True)
         return [
-            Occurrence(
-                ints[LENGTH], tuple(ints[TOKENS : TOKENS + ints[N_TOKENS]]), weight, Origin(path, ints[OFFSET], version)
-            )
-            for ints, weight, path, version in rows
+            Occurrence(ints[LENGTH], tuple(ints[TOKENS : TOKENS + ints[N_TOKENS]]), weight, self.origin(row))
+            for row, (ints, weight) in enumerate(rows)
         ]
+
+
+class Prefixed(Sequence[str]):
+    """Names of documents, each behind the same prefix."""
+
+    def __init__(self, prefix: str, paths: Sequence[str]) -> None:
+        self._prefix, self._paths = prefix, paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        return Prefixed(self._prefix, self._paths[at]) if isinstance(at, slice) else self._prefix + self._paths[at]
 
 
 NO_ROWS = Rows(np.empty((0, TOKENS), np.int32), np.empty(0, np.float64), (), ())

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 
 from rest_lsp.datastore.format import HASH_BYTES
-from rest_lsp.datastore.occurrence import DOCUMENT, NO_ROWS, VIEW, Rows
+from rest_lsp.datastore.occurrence import DOCUMENT, NO_ROWS, Rows
 from rest_lsp.datastore.search_view import Floats, longest, search
-from rest_lsp.datastore.segment import Bytes, Ints, NewDocument, Segment
+from rest_lsp.datastore.segment import Ints, NewDocument, Segment
+from rest_lsp.datastore.views import View, Views
 
-NOBODY: Bytes = np.zeros(0, np.uint8)
-"""Of no document is it said that it must not appear."""
-
-
-class View(NamedTuple):
-    """A segment as one snapshot sees it.  `dead` is 1 for each document that must not appear; empty when all may."""
-
-    segment: Segment
-    dead: Bytes = NOBODY
+AT_ONCE = 8
+"""Views that are searched between two looks at the clock: each takes some microseconds, a call of compiled code 20."""
 
 
 class Query(NamedTuple):
@@ -34,26 +28,24 @@ class Query(NamedTuple):
     deadline: float
 
 
-def find(views: Iterable[View], query: Query) -> Rows:
+def find(views: Views, query: Query) -> Rows:
     """Longest matches first, each occurrence once, at most `limit`; ties in the order of the views.
 
-    Large ranges are sampled.  When the deadline passes, the views that are left are not searched.
+    Large ranges are sampled.  When the deadline passes, the views that are left are not searched; where it has passed
+    before, one is.
     """
-    segments: list[Segment] = []
-    found: list[tuple[Ints, Floats]] = []
-    for segment, dead in views:
-        ints, weights = search(segment.arrays, dead, query.reversed_context, query.depth, query.min_length, query.limit)
-        if len(ints):
-            ints[:, VIEW] = len(segments)
-            segments.append(segment)
-            found.append((ints, weights))
-        if perf_counter() > query.deadline:
-            break
-    if not found:
-        return NO_ROWS
-    ints, weights = found[0] if len(found) == 1 else _joined(found, query.limit)[:2]
-    places = zip(ints[:, VIEW].tolist(), ints[:, DOCUMENT].tolist(), strict=True)
-    return Rows(ints, weights, [segments[view].paths[document] for view, document in places], _Versions(segments, ints))
+    context, depth, min_length, limit, deadline = query
+    n_views, begin = len(views.all), 0
+    parts: list[tuple[Ints, Floats]] = []
+    while begin < n_views:
+        end = min(begin + AT_ONCE, n_views) if perf_counter() <= deadline else begin + 1
+        most = limit if end - begin == n_views else (end - begin) * limit
+        parts.append(search(views.table, begin, end, context, depth, min_length, limit, most))
+        begin = end if perf_counter() <= deadline else n_views
+    ints, weights = parts[0] if parts else NO_ROWS[:2]
+    if len(parts) > 1 or len(ints) > limit:
+        ints, weights, _ = longest(*_together(parts), limit)
+    return Rows(ints, weights, views.paths, views.versions) if len(ints) else NO_ROWS
 
 
 def merged(parts: Sequence[Rows], limit: int) -> Rows:
@@ -61,40 +53,18 @@ def merged(parts: Sequence[Rows], limit: int) -> Rows:
     whole = [part for part in parts if len(part.ints)]
     if len(whole) < 2:
         return whole[0] if whole else NO_ROWS
-    ints, weights, order = _joined([(part.ints, part.weights) for part in whole], limit)
-    paths = [path for part in whole for path in part.paths]
-    versions = [version for part in whole for version in part.versions]
-    chosen = order.tolist()
-    return Rows(ints, weights, [paths[at] for at in chosen], [versions[at] for at in chosen])
+    ints, weights, order = longest(*_together([(part.ints, part.weights) for part in whole]), limit)
+    origins = [part.origin(row) for part in whole for row in range(len(part.ints))]
+    chosen = [origins[at] for at in order.tolist()]
+    ints[:, DOCUMENT] = range(len(chosen))
+    return Rows(ints, weights, [one.path for one in chosen], [one.generation for one in chosen])
 
 
-def _joined(parts: Sequence[tuple[Ints, Floats]], limit: int) -> tuple[Ints, Floats, Ints]:
-    """The longest matches of all, and which rows these are of all parts one after the other."""
-    ints, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    order = longest(ints, weights, limit)
-    return ints[order], weights[order], order
-
-
-class _Versions(Sequence[int]):
-    """Of the documents of rows; read only for those that somebody asks for, since each lies on a page of its own."""
-
-    def __init__(self, segments: Sequence[Segment], ints: Ints) -> None:
-        self._segments, self._ints = segments, ints
-
-    def __len__(self) -> int:
-        return len(self._ints)
-
-    @overload
-    def __getitem__(self, at: int) -> int: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[int]: ...
-    def __getitem__(self, at: int | slice) -> int | Sequence[int]:
-        if isinstance(at, slice):
-            return _Versions(self._segments, self._ints[at])
-        return int(self._segments[self._ints[at, VIEW]].versions[self._ints[at, DOCUMENT]])
+def _together(parts: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Floats]:
+    return np.concatenate([ints for ints, _ in parts]), np.concatenate([weights for _, weights in parts])
 
 
 def compile_ahead() -> None:
     """Compile what a search runs, or read it from where it is kept, so that no draft waits for it."""
     view = View(Segment.build("", [NewDocument("", bytes(HASH_BYTES), [0, 0])], bytes(16)))
-    find([view, view], Query(np.zeros(1, np.int32), 1, 1, 1, perf_counter() + 60.0))
+    find(Views([view] * (AT_ONCE + 1)), Query(np.zeros(1, np.int32), 1, 1, 1, perf_counter() + 60.0))

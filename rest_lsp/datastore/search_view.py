@@ -1,4 +1,4 @@
-"""The occurrences of the end of a context in one segment, compiled: the longest matches first, large ranges sampled.
+"""The occurrences of the end of a context in some views, compiled: the longest matches first, large ranges sampled.
 
 Nothing in a segment is trusted, as in `search_rows`.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from rest_lsp.compiling import kernel
-from rest_lsp.datastore.occurrence import DOCUMENT, LENGTH, N_TOKENS, OFFSET, TOKENS, TRAITS, VIEW
+from rest_lsp.datastore.occurrence import DOCUMENT, LENGTH, N_TOKENS, OFFSET, TOKENS, TRAITS
 from rest_lsp.datastore.search_rows import document_at, find_ranges, token_at
 from rest_lsp.datastore.segment import Arrays, Bytes, Ints
+from rest_lsp.datastore.views import FIRST_DOCUMENT, Table, view_at
 
 PASSES = (0.5, 0.25, 0.75, 0.125)
 """Where in each stride a pass of even sampling looks; later ones run only when the earlier met dead documents."""
@@ -20,14 +21,31 @@ Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 @kernel
 def search(
-    segment: Arrays, dead: Bytes, reversed_context: Ints, depth: int, min_length: int, limit: int
+    table: Table, begin: int, end: int, reversed_context: Ints, depth: int, min_length: int, limit: int, most: int
 ) -> tuple[Ints, Floats]:
-    """At most `limit` rows as in `occurrence.Rows`, and their weights; the same length in the order of the segment.
+    """At most `most` rows as in `occurrence.Rows` and their weights, chosen as in `longest` among `limit` of each view.
 
-    `reversed_context` begins with the last token; `dead` is 1 for each document that must not appear, or empty.
+    Those of views from `begin` to `end` in the table of `Views`; `reversed_context` begins with the last token.
     """
-    found = np.empty((limit, TOKENS + depth), np.int32)
-    weights = np.empty(limit, np.float64)
+    found = np.empty(((end - begin) * limit, TOKENS + depth), np.int32)
+    weights = np.empty(len(found), np.float64)
+    n_found = 0
+    for number in range(begin, end):
+        segment, dead = view_at(table, number)
+        rows, of_rows = found[n_found : n_found + limit], weights[n_found : n_found + limit]
+        n = _search(segment, dead, reversed_context, depth, min_length, rows, of_rows)
+        rows[:n, DOCUMENT] += table[number, FIRST_DOCUMENT]
+        n_found += n
+    ints, kept, _ = longest(found[:n_found], weights[:n_found], most)
+    return ints, kept
+
+
+@kernel
+def _search(
+    segment: Arrays, dead: Bytes, reversed_context: Ints, depth: int, min_length: int, found: Ints, weights: Floats
+) -> int:
+    """Fill `found` and `weights` as far as there are rows; returns how many."""
+    limit = len(found)
     n_found = known = 0
     for most in (2 * limit, len(segment.rows)):
         # Ranges are found until enough rows are in them; few documents are dead, so the rest is seldom looked for.
@@ -40,7 +58,7 @@ def search(
             known = end
         if n_found == limit or np.sum(ranges[:, 2] - ranges[:, 1]) < most:
             break
-    return found[:n_found], weights[:n_found]
+    return n_found
 
 
 @kernel
@@ -130,18 +148,24 @@ def _read(segment: Arrays, dead: Bytes, row: int, depth: int, found: Ints) -> in
     for at in range(n_tokens):
         dense = token_at(segment, position - 1 - at)
         found[TOKENS + at] = segment.vocabulary[dense - 1] if 0 < dense <= len(segment.vocabulary) else 0
-    found[N_TOKENS], found[TRAITS], found[VIEW], found[DOCUMENT] = n_tokens, 0, 0, document
+    found[N_TOKENS], found[TRAITS], found[DOCUMENT] = n_tokens, 0, document
     found[OFFSET] = start + segment.lengths[document] - position
     return 1
 
 
 @kernel
-def longest(ints: Ints, weights: Floats, limit: int) -> Ints:
-    """Numbers of the rows with the longest matches, these first, at most `limit`; ties in the order of the rows.
+def longest(ints: Ints, weights: Floats, limit: int) -> tuple[Ints, Floats, Ints]:
+    """The rows with the longest matches, these first, at most `limit`, and their numbers; ties stay in their order.
 
     Of the length that is cut, a sample is taken at equal distances of weight: what stands for much is met more often,
     and stands for more then; `weights` are changed so.
     """
+    order = _longest(ints, weights, limit) if len(ints) else np.empty(0, np.int32)
+    return ints[order], weights[order], order
+
+
+@kernel
+def _longest(ints: Ints, weights: Floats, limit: int) -> Ints:
     order = by_length(ints, int(np.max(ints[:, LENGTH])))
     if len(order) <= limit:
         return order

@@ -16,7 +16,7 @@ from rest_lsp.datastore.format import DamagedFile
 from rest_lsp.datastore.generation import Generation, LiveSegment
 from rest_lsp.datastore.listing import Listing
 from rest_lsp.datastore.merge import merge_segments
-from rest_lsp.datastore.occurrence import CountNewlines, Origin, Rows
+from rest_lsp.datastore.occurrence import CountNewlines, Origin, Prefixed, Rows
 from rest_lsp.datastore.rules import IndexRules
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.snapshot import Snapshot
@@ -37,6 +37,7 @@ class SharedStore:
         self.name = name
         self.segment = segment
         self._snapshot = Snapshot(Generation(1, (LiveSegment(segment),)))
+        self._paths = Prefixed(f"{name}:", segment.paths)
 
     def find(
         self, context: Sequence[int], *, depth: int, max_length: int = 16, limit: int = 64, exclude: str | None = None
@@ -46,7 +47,7 @@ class SharedStore:
             context, depth=depth, max_length=max_length, min_length=1, limit=limit, exclude=None,
             time_limit_ms=TIME_LIMIT_MS,
         )  # fmt: skip
-        return found._replace(paths=[f"{self.name}:{path}" for path in found.paths])
+        return found._replace(paths=self._paths)
 
     def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int | None:
         """The zero-based line of a place; None when it lies in another store."""

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from rest_lsp.datastore.generation import NOTHING, Generation
 from rest_lsp.datastore.occurrence import Origin, Rows
-from rest_lsp.datastore.search import Query, View, find
+from rest_lsp.datastore.search import Query, find
+from rest_lsp.datastore.views import View, Views
 
 
 class Snapshot:
@@ -26,8 +27,8 @@ class Snapshot:
         """`buffers` supersede the documents of `generation` whose paths are in `hidden`."""
         self.generation = generation
         self._buffers = tuple(buffers)
-        self._views = (*buffers, *_generation_views(generation, hidden))
-        self._without: tuple[str, tuple[View, ...]] = ("", self._views)
+        self._views = Views([*buffers, *_generation_views(generation, hidden)])
+        self._without: tuple[str, Views] = ("", self._views)
 
     def find(
         self,
@@ -53,7 +54,7 @@ class Snapshot:
 
     def document_ids(self, origin: Origin) -> npt.NDArray[np.uint32] | None:
         """Token ids [n] of the document an origin lies in; None when it is no longer there."""
-        for view in self._views:
+        for view in self._views.all:
             document = view.segment.document_of_path.get(origin.path)
             if document is None or (len(view.dead) and view.dead[document]):
                 continue
@@ -65,24 +66,24 @@ class Snapshot:
         """Paths of living documents that are `called` so."""
         return [
             view.segment.paths[document]
-            for view in self._views
+            for view in self._views.all
             for document in view.segment.documents_named.get(name, ())
             if not (len(view.dead) and view.dead[document])
         ]
 
     def living_ids(self, path: str) -> npt.NDArray[np.uint32] | None:
         """Token ids [n] of the living document at `path`, None when there is none."""
-        for view in self._views:
+        for view in self._views.all:
             document = view.segment.document_of_path.get(path)
             if document is not None and not (len(view.dead) and view.dead[document]):
                 return view.segment.document_ids(document)
         return None
 
-    def _views_without(self, path: str) -> tuple[View, ...]:
+    def _views_without(self, path: str) -> Views:
         """All views with the documents of one path dead.  The last answer is kept: requests come in rows."""
         known, views = self._without
         if known != path:
-            views = tuple(_hide(view, path) for view in self._views)
+            views = Views(_hide(view, path) for view in self._views.all)
             self._without = (path, views)
         return views
 

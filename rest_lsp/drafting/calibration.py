@@ -10,8 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from rest_lsp.compiling import kernel
 from rest_lsp.drafting.confidence import Evidence
-from rest_lsp.drafting.growth import N_DEPTHS, N_LENGTHS, cell
+from rest_lsp.drafting.growth import (
+    CHANCE,
+    KNOWN_AS,
+    MATCHED,
+    N_DEPTHS,
+    N_LENGTHS,
+    PARENT,
+    ROOT,
+    TOKEN,
+    Floats,
+    Ints,
+    cell,
+)
 
 KINDS = ("through", "completions", "deleted", "both", "document", "repository", "library", "successors")
 """In the order of `growth.cell`."""
@@ -33,7 +46,7 @@ class Calibration:
 
     def __init__(self) -> None:
         self.shifts = UNCALIBRATED.copy()
-        self._information = [0.0] * len(UNCALIBRATED)
+        self._information = UNCALIBRATED.copy()
         self.observed = 0
 
     @staticmethod
@@ -43,17 +56,18 @@ class Calibration:
 
     def observe(self, cell: int, promised: float, kept: bool) -> None:
         """A guess that promised to be right with this chance turned out so, or not."""
-        information = self._information[cell] + promised * (1.0 - promised)
-        shift = float(self.shifts[cell]) + (float(kept) - promised) / (_CAUTION + information)
-        self.shifts[cell] = max(-_FURTHEST, min(_FURTHEST, shift))
-        self._information[cell] = min(information, _MEMORY)
+        _observe(self.shifts, self._information, cell, promised, kept)
         self.observed += 1
+
+    def observe_tree(self, ints: Ints, floats: Floats, tokens: Ints) -> None:
+        """The guesses of a grown tree behind `tokens`, which the model wrote, as long as they follow it."""
+        self.observed += _observe_tree(self.shifts, self._information, ints, floats, tokens)
 
     def to_json(self) -> dict[str, Any]:
         """Cells that learnt something, by number."""
         return {
             str(cell): [round(float(self.shifts[cell]), 4), round(information, 3)]
-            for cell, information in enumerate(self._information)
+            for cell, information in enumerate(self._information.tolist())
             if information
         }
 
@@ -67,3 +81,30 @@ class Calibration:
                 raise ValueError(f"Cell {name} is out of range.")
             calibration.shifts[cell], calibration._information[cell] = float(shift), float(information)
         return calibration
+
+
+@kernel
+def _observe(shifts: Floats, information: Floats, cell: int, promised: float, kept: bool) -> None:
+    informed = information[cell] + promised * (1.0 - promised)
+    shift = shifts[cell] + ((1.0 if kept else 0.0) - promised) / (_CAUTION + informed)
+    shifts[cell] = max(-_FURTHEST, min(_FURTHEST, shift))
+    information[cell] = min(informed, _MEMORY)
+
+
+@kernel
+def _observe_tree(shifts: Floats, information: Floats, ints: Ints, floats: Floats, tokens: Ints) -> int:
+    node, above, n_observed = ROOT, 1.0, 0
+    for depth in range(len(tokens)):
+        following = ROOT
+        for child in range(node + 1, ints.shape[1]):
+            if ints[PARENT, child] == node:
+                kept = ints[TOKEN, child] == tokens[depth]
+                at = cell(ints[MATCHED, child], ints[KNOWN_AS, child], depth)
+                _observe(shifts, information, at, floats[CHANCE, child] / above, kept)
+                n_observed += 1
+                if kept:
+                    following = child
+        if following == ROOT:
+            break
+        node, above = following, floats[CHANCE, following]
+    return n_observed

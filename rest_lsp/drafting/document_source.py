@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rest_lsp.compiling import kernel
 from rest_lsp.datastore.occurrence import OFFSET, TRAITS, CountNewlines, Origin, Rows
-from rest_lsp.drafting.places import SEPARATOR, find_places
+from rest_lsp.drafting.places import MAX_LENGTH, SEPARATOR, Tokens, find
 from rest_lsp.drafting.source import Proposal
 from rest_lsp.drafting.traits import AFTER, BEFORE, CLOSE
 
@@ -46,31 +47,36 @@ class DocumentSource:
         self._first_line, self._cursor_line = first_line, cursor_line
         self._start = len(after) + 1
         self._tokens = np.array([*after, SEPARATOR, *earlier, *([SEPARATOR] * _GROWTH)], dtype=np.int32)
-        self._n_earlier = self._end = self._start + len(earlier)
+        self._n_earlier = self._start + len(earlier)
+        self._weights = np.ones(limit)
 
     def propose(self, context: Sequence[int], depth: int) -> Proposal:
-        self._follow(context[self._n_known :], depth)
-        ints = find_places(self._tokens, self._end, context, depth=depth, limit=self._limit)
-        ints[:, TRAITS] = [self._traits(place) for place in ints[:, OFFSET].tolist()]
-        n = len(ints)
-        return Proposal(self.name, Rows(ints, np.ones(n), [self._path] * n, [LIVE] * n))
+        n_grown = max(0, len(context) - self._n_known)
+        self._make_room(self._n_earlier + n_grown + depth)
+        ending = np.array(context[-max(n_grown, MAX_LENGTH) :], np.int32)
+        ints = _find(self._tokens, self._start, self._n_earlier, ending, n_grown, depth, self._limit)
+        return Proposal(self.name, Rows(ints, self._weights[: len(ints)], [self._path], [LIVE]))
 
     def line_of(self, origin: Origin, count_newlines: CountNewlines) -> int:
         """Zero-based line of a place that `propose` named."""
         begin, line = (0, self._cursor_line) if origin.offset < self._start else (self._start, self._first_line)
         return line + count_newlines(self._tokens[begin : origin.offset])
 
-    def _follow(self, grown: Sequence[int], depth: int) -> None:
-        """Copy what was generated since the last call; the context may also have been cut back to an earlier state."""
-        end = self._n_earlier + len(grown)
-        if end + depth > len(self._tokens):
-            more = np.full(end + depth, SEPARATOR, dtype=np.int32)
-            self._tokens = np.concatenate([self._tokens, more])
-        self._tokens[self._n_earlier : end] = grown
-        self._tokens[end : end + depth] = SEPARATOR
-        self._end = end
+    def _make_room(self, n_tokens: int) -> None:
+        if n_tokens > len(self._tokens):
+            self._tokens = np.concatenate([self._tokens, np.full(n_tokens, SEPARATOR, np.int32)])
 
-    def _traits(self, place: int) -> int:
-        if place < self._start:
-            return AFTER
-        return BEFORE | CLOSE if self._end - place <= CLOSE_TOKENS else BEFORE
+
+@kernel
+def _find(array: Tokens, start: int, end: int, ending: Tokens, n_grown: int, depth: int, limit: int) -> Tokens:
+    """The places, when the last `n_grown` tokens of the context's `ending` have been written behind `end`; what was
+    written there before, from another state of the context, ends there.
+    """
+    array[end : end + n_grown] = ending[len(ending) - n_grown :]
+    end += n_grown
+    array[end : end + depth] = SEPARATOR
+    found = find(array, end, ending[::-1][:MAX_LENGTH].copy(), depth, limit)
+    for row in found:
+        place = row[OFFSET]
+        row[TRAITS] = AFTER if place < start else (BEFORE | CLOSE if end - place <= CLOSE_TOKENS else BEFORE)
+    return found

@@ -7,16 +7,33 @@ Here occurrences become arrays, and arrays become a tree; `growth` does what lie
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
-from typing import NamedTuple, overload
+from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from rest_lsp.drafting import places
 from rest_lsp.drafting.confidence import Evidence
-from rest_lsp.drafting.growth import Ints, Known, Nodes, Opinion, Places, Typed, branch, grow, new_nodes
+from rest_lsp.drafting.growth import (
+    CHANCE,
+    FIRST,
+    MATCHED,
+    N_FLOATS,
+    N_INTS,
+    SHARE,
+    Floats,
+    Ints,
+    Known,
+    Nodes,
+    Opinion,
+    Places,
+    Typed,
+    behind,
+    branch,
+    grow,
+    new_nodes,
+)
 from rest_lsp.drafting.source import NO_ROWS, Origin, Proposal
 from rest_lsp.drafting.tree import EMPTY_TREE, DraftTree
 from rest_lsp.healing import Healing
@@ -59,15 +76,23 @@ def gather(proposals: Iterable[Proposal]) -> Found:
     chosen = [proposal for proposal in proposals if len(proposal.rows.ints)]
     if not chosen:
         return _NOTHING_FOUND
-    rows = [proposal.rows for proposal in chosen]
-    ends = list(accumulate(len(part.ints) for part in rows))
-    if len(chosen) == 1:
-        return Found(Places(rows[0].ints, rows[0].weights), chosen, ends)
-    ints = np.empty((ends[-1], max(part.ints.shape[1] for part in rows)), np.int32)
-    for part, end in zip(rows, ends, strict=True):
-        n, width = part.ints.shape
-        ints[end - n : end, :width] = part.ints
-    return Found(Places(ints, np.concatenate([part.weights for part in rows])), chosen, ends)
+    ints, weights, _, _ = chosen[0].rows
+    ends = [len(ints)]
+    for _, rows in chosen[1:]:
+        ints, weights = behind(ints, weights, rows.ints, rows.weights)
+        ends.append(len(ints))
+    return Found(Places(ints, weights), chosen, ends)
+
+
+class Grown(NamedTuple):
+    """A tree, and its nodes as the columns of `growth.grow`, for whoever learns from all of them."""
+
+    tree: DraftTree
+    ints: Ints
+    floats: Floats
+
+
+NOTHING_GROWN = Grown(EMPTY_TREE, np.zeros((N_INTS, 0), np.int32), np.zeros((N_FLOATS, 0)))
 
 
 def expand(
@@ -78,28 +103,23 @@ def expand(
     opinion: Opinion,
     limits: Limits,
     successors: Ints = NO_SUCCESSORS,
-) -> DraftTree:
+) -> Grown:
     """The best tree within `limits` behind token `last`.  Deterministic: ties go to the token that was found first."""
+    (places, weights), (pending, spelled, ends) = found.places, _typed(healing)
+    confidence, trust, shifts = opinion
     max_nodes, least, max_depth = limits
-    chosen = grow(Known(found.places, _typed(healing), successors, last), opinion, max_nodes, least, max_depth)
-    if not len(chosen):
-        return EMPTY_TREE
-    best = chosen["first"].tolist()
-    return DraftTree(
-        tokens=chosen["token"].tolist(),
-        parents=chosen["parent"].tolist(),
-        depths=chosen["depth"].tolist(),
-        path_probability=chosen["chance"].tolist(),
-        places=_LazyOrigins(found, best),
-        sources=[found.proposal_of(place).source if place >= 0 else SUCCESSORS for place in best],
-        evidence=_LazyEvidence(chosen),
-    )
-
-
-def compile_ahead() -> None:
-    """Compile what a draft runs, or read it from where it is kept: some seconds once, so that no draft waits for it."""
-    expand(_NOTHING_FOUND, 0, healing=None, opinion=Opinion(np.zeros(0), 0.0, np.zeros(0)), limits=Limits(1, 0.0, 1))
-    places.compile_ahead()
+    ints, floats = grow(
+        places, weights, pending, spelled, ends, successors, last, confidence, trust, shifts, max_nodes, least,
+        max_depth,
+    )  # fmt: skip
+    tokens, parents, depths, best = ints[: FIRST + 1].tolist()
+    if not tokens:
+        return NOTHING_GROWN
+    tree = DraftTree(
+        tokens, parents, depths, floats[CHANCE].tolist(), _Origins(found, best), _Sources(found, best),
+        _LazyEvidence(ints, floats),
+    )  # fmt: skip
+    return Grown(tree, ints, floats)
 
 
 class Candidate(NamedTuple):
@@ -126,8 +146,11 @@ def candidates(
         node, begin, n_pool = begin + tokens.index(token), end, n_pool + int(children["n"].sum())
 
 
-class _LazyOrigins(Sequence[Origin | None]):
-    """Where the nodes of a tree were read first; made for those that somebody asks for."""
+Item = TypeVar("Item")
+
+
+class _OfPlaces(Sequence[Item]):
+    """What is known of the places where the nodes of a tree were read first; made for those that somebody asks for."""
 
     def __init__(self, found: Found, places: Sequence[int]) -> None:
         self._found, self._places = found, places
@@ -136,27 +159,36 @@ class _LazyOrigins(Sequence[Origin | None]):
         return len(self._places)
 
     @overload
-    def __getitem__(self, at: int) -> Origin | None: ...
+    def __getitem__(self, at: int) -> Item: ...
     @overload
-    def __getitem__(self, at: slice) -> Sequence[Origin | None]: ...
-    def __getitem__(self, at: int | slice) -> Origin | Sequence[Origin | None] | None:
+    def __getitem__(self, at: slice) -> Sequence[Item]: ...
+    def __getitem__(self, at: int | slice) -> Item | Sequence[Item]:
         if isinstance(at, slice):
-            return _LazyOrigins(self._found, self._places[at])
-        place = self._places[at]
+            return type(self)(self._found, self._places[at])
+        return self._of(self._places[at])
+
+    @abstractmethod
+    def _of(self, place: int) -> Item: ...
+
+
+class _Origins(_OfPlaces[Origin | None]):
+    def _of(self, place: int) -> Origin | None:
         return self._found.origin(place) if place >= 0 else None
 
 
-class _LazyEvidence(Sequence[Evidence]):
-    """Of the nodes of a tree; made when somebody asks, and for all nodes at once when somebody goes through them."""
+class _Sources(_OfPlaces[str]):
+    def _of(self, place: int) -> str:
+        return self._found.proposal_of(place).source if place >= 0 else SUCCESSORS
 
-    def __init__(self, nodes: Nodes) -> None:
-        self._nodes = nodes
+
+class _LazyEvidence(Sequence[Evidence]):
+    """Of the nodes of a tree; made for those that somebody asks for."""
+
+    def __init__(self, ints: Ints, floats: Floats) -> None:
+        self._ints, self._floats = ints, floats
 
     def __len__(self) -> int:
-        return len(self._nodes)
-
-    def __iter__(self) -> Iterator[Evidence]:
-        return iter(_evidence(self._nodes))
+        return len(self._ints[0])
 
     @overload
     def __getitem__(self, at: int) -> Evidence: ...
@@ -164,8 +196,10 @@ class _LazyEvidence(Sequence[Evidence]):
     def __getitem__(self, at: slice) -> Sequence[Evidence]: ...
     def __getitem__(self, at: int | slice) -> Evidence | Sequence[Evidence]:
         if isinstance(at, slice):
-            return _LazyEvidence(self._nodes[at])
-        return _evidence(self._nodes[at : at + 1])[0]
+            return _LazyEvidence(self._ints[:, at], self._floats[:, at])
+        length, gap, traits = self._ints[MATCHED:, at].tolist()
+        share, blended = self._floats[SHARE:, at].tolist()
+        return Evidence(length, gap, share, blended, traits)
 
 
 def _evidence(nodes: Nodes) -> list[Evidence]:

@@ -82,6 +82,12 @@ fields are its evidence."""
 
 Nodes = npt.NDArray[np.void]
 
+TOKEN, PARENT, DEPTH, FIRST, MATCHED, GAP, KNOWN_AS = range(7)
+CHANCE, SHARE, BLENDED = range(3)
+"""Columns of a grown tree: its whole numbers, three of them of the evidence (see `confidence`), and its others."""
+
+N_INTS, N_FLOATS = 7, 3
+
 
 @kernel
 def log_odds(weights: Floats, length: int, gap: int, share: float, blended: float, traits: int) -> float:
@@ -140,6 +146,16 @@ def allows(typed: Typed, spelled: int, token: int) -> bool:
         if typed.spelled[start + at] != typed.pending[spelled + at]:
             return False
     return length > 0
+
+
+@kernel
+def behind(ints: Ints, weights: Floats, more: Ints, more_weights: Floats) -> tuple[Ints, Floats]:
+    """The places of one proposal and then those of another, as wide as the wider."""
+    n = len(ints)
+    both = np.empty((n + len(more), max(ints.shape[1], more.shape[1])), np.int32)
+    both[:n, : ints.shape[1]] = ints
+    both[n:, : more.shape[1]] = more
+    return both, np.concatenate((weights, more_weights))
 
 
 @kernel
@@ -271,11 +287,42 @@ def _judge(opinion: Opinion, nodes: Nodes, begin: int, end: int, above: float, l
 
 
 @kernel
-def grow(known: Known, opinion: Opinion, max_nodes: int, least: float, max_depth: int) -> Nodes:
-    """The best nodes within the limits, best first.  Ties go to the token that was found first.
+def grow(
+    ints: Ints,
+    weights: Floats,
+    pending: Bytes,
+    spelled: Bytes,
+    ends: Ints,
+    successors: Ints,
+    last: int,
+    confidence: Floats,
+    trust: float,
+    shifts: Floats,
+    max_nodes: int,
+    least: float,
+    max_depth: int,
+) -> tuple[Ints, Floats]:
+    """The best nodes within the limits, best first, as columns; see `Known`, `Opinion`, and the numbers of columns.
 
-    `parent` are numbers of chosen nodes or -1, `first` is the best place or -1 where none knows the token.
+    Ties go to the token that was found first.  PARENT is the number of a chosen node or -1, FIRST is the best place or
+    -1 where none knows the token.  Arrays come and go one by one: a tuple of them takes a call three times as long.
     """
+    known = Known(Places(ints, weights), Typed(pending, spelled, ends), successors, last)
+    chosen = _grow(known, Opinion(confidence, trust, shifts), max_nodes, least, max_depth)
+    found = np.empty((N_INTS, len(chosen)), np.int32)
+    measured = np.empty((N_FLOATS, len(chosen)), np.float64)
+    for at in range(len(chosen)):
+        node = chosen[at]
+        found[TOKEN, at], found[PARENT, at], found[DEPTH, at], found[FIRST, at] = (
+            node.token, node.parent, node.depth, node.first,
+        )  # fmt: skip
+        found[MATCHED, at], found[GAP, at], found[KNOWN_AS, at] = node.length, node.gap, node.traits
+        measured[CHANCE, at], measured[SHARE, at], measured[BLENDED, at] = node.chance, node.share, node.blended
+    return found, measured
+
+
+@kernel
+def _grow(known: Known, opinion: Opinion, max_nodes: int, least: float, max_depth: int) -> Nodes:
     nodes, pool = new_nodes(known, max_nodes + 1)
     chosen = np.empty(max_nodes, NODE)
     number = np.full(len(nodes), ROOT, np.int32)

@@ -5,13 +5,11 @@ What is searched here is small and changes with every token; one compiled pass t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from rest_lsp.compiling import kernel
-from rest_lsp.datastore.occurrence import DOCUMENT, LENGTH, N_TOKENS, OFFSET, TOKENS, TRAITS, VIEW
+from rest_lsp.datastore.occurrence import DOCUMENT, LENGTH, N_TOKENS, OFFSET, TOKENS, TRAITS
 
 MAX_LENGTH = 16
 """Longest match that is told from longer ones, as in REST (arXiv 2311.08252 §4.1)."""
@@ -22,21 +20,12 @@ SEPARATOR = -1
 Tokens = NDArray[np.int32]
 
 
-def find_places(array: Tokens, end: int, context: Sequence[int], *, depth: int, limit: int) -> Tokens:
+@kernel
+def find(array: Tokens, end: int, reversed_context: Tokens, depth: int, limit: int) -> Tokens:
     """At most `limit` places in `array[:end]`, the longest match first, then the last in the array.
 
     [n, TOKENS + depth] as in `Rows.ints`; OFFSET counts from the start of the array.  A separator ends what follows.
     """
-    return _find(array, end, np.array(context[: -MAX_LENGTH - 1 : -1], np.int32), depth, limit)
-
-
-def compile_ahead() -> None:
-    """Compile it, or read it from where it is kept, so that no draft waits for it."""
-    find_places(np.zeros(1, np.int32), 1, [0], depth=1, limit=1)
-
-
-@kernel
-def _find(array: Tokens, end: int, reversed_context: Tokens, depth: int, limit: int) -> Tokens:
     found = np.empty((limit, TOKENS + depth), np.int32)
     n = 0
     if not len(reversed_context) or not limit:
@@ -60,7 +49,7 @@ def _find(array: Tokens, end: int, reversed_context: Tokens, depth: int, limit: 
         while follow < depth and place + follow < len(array) and array[place + follow] != SEPARATOR:
             found[row, TOKENS + follow] = array[place + follow]
             follow += 1
-        found[row, N_TOKENS], found[row, TRAITS], found[row, VIEW], found[row, DOCUMENT] = follow, 0, 0, 0
+        found[row, N_TOKENS], found[row, TRAITS], found[row, DOCUMENT] = follow, 0, 0
     return found[:n]
 
 

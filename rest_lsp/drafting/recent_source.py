@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from rest_lsp.datastore.occurrence import OFFSET, TRAITS, Rows
-from rest_lsp.drafting.places import SEPARATOR, find_places
+from rest_lsp.drafting.places import MAX_LENGTH, SEPARATOR, find
 from rest_lsp.drafting.source import NOWHERE, Proposal
 from rest_lsp.drafting.traits import COMPLETED
 
@@ -26,7 +26,12 @@ class RecentSource:
         self._end, self._limit = len(tokens), limit
 
     def propose(self, context: Sequence[int], depth: int) -> Proposal:
-        ints = find_places(self._tokens, self._end, context, depth=max(depth, _DEPTH), limit=self._limit)
+        ints = find(
+            self._tokens,
+            self._end,
+            np.array(context[: -MAX_LENGTH - 1 : -1], np.int32),
+            max(depth, _DEPTH),
+            self._limit,
+        )
         ints[:, TRAITS], ints[:, OFFSET] = COMPLETED, NOWHERE.offset
-        n = len(ints)
-        return Proposal(self.name, Rows(ints, np.ones(n), [NOWHERE.path] * n, [NOWHERE.generation] * n))
+        return Proposal(self.name, Rows(ints, np.ones(len(ints)), [NOWHERE.path], [NOWHERE.generation]))

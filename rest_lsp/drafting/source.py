@@ -7,7 +7,18 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from rest_lsp.datastore.occurrence import LENGTH, N_TOKENS, NO_ROWS, OFFSET, TOKENS, TRAITS, Occurrence, Origin, Rows
+from rest_lsp.datastore.occurrence import (
+    DOCUMENT,
+    LENGTH,
+    N_TOKENS,
+    NO_ROWS,
+    OFFSET,
+    TOKENS,
+    TRAITS,
+    Occurrence,
+    Origin,
+    Rows,
+)
 
 __all__ = ["NOWHERE", "NO_ROWS", "DraftSource", "Occurrence", "Origin", "Proposal", "Rows", "rows_of"]
 
@@ -40,8 +51,9 @@ def rows_of(occurrences: Sequence[Occurrence], traits: int) -> Rows:
     """Rows from objects, for sources that know few."""
     width = max((len(one.tokens) for one in occurrences), default=0)
     ints = np.zeros((len(occurrences), TOKENS + width), np.int32)
-    for row, (length, tokens, _, origin) in zip(ints, occurrences, strict=True):
-        row[LENGTH], row[N_TOKENS], row[TRAITS], row[OFFSET] = length, len(tokens), traits, origin.offset
+    for number, (row, (length, tokens, _, origin)) in enumerate(zip(ints, occurrences, strict=True)):
+        row[LENGTH], row[N_TOKENS], row[TRAITS] = length, len(tokens), traits
+        row[DOCUMENT], row[OFFSET] = number, origin.offset
         row[TOKENS : TOKENS + len(tokens)] = tokens
     origins = [one.origin for one in occurrences]
     weights = np.array([one.weight for one in occurrences], np.float64)

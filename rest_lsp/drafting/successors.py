@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
+
+from rest_lsp.compiling import kernel
+
+Ints = npt.NDArray[np.int32]
 
 WIDTH = 4
 """Successors kept of a token: those after the fourth are written in one case of a hundred."""
@@ -28,9 +33,25 @@ class SuccessorTable:
 
     def remember(self, token: int, following: Sequence[int]) -> None:
         """The likeliest tokens behind `token`, as the model sees it now."""
+        self._make_room(token)
+        kept = list(following[:WIDTH])
+        self.rows[token + 1] = kept + [-1] * (WIDTH - len(kept))
+
+    def remember_text(self, tokens: Sequence[int]) -> None:
+        """Each of `tokens` is the likeliest behind the one before it; others are not known."""
+        self._make_room(max(tokens))
+        _remember(self.rows, np.array(tokens, np.int32))
+
+    def _make_room(self, token: int) -> None:
         n_rows = len(self.rows)
         if token + 1 >= n_rows:
             more = np.full((max(token + 2, 2 * n_rows) - n_rows, WIDTH), -1, np.int32)
             self.rows = np.concatenate([self.rows, more])
-        kept = list(following[:WIDTH])
-        self.rows[token + 1] = kept + [-1] * (WIDTH - len(kept))
+
+
+@kernel
+def _remember(rows: Ints, tokens: Ints) -> None:
+    for at in range(len(tokens) - 1):
+        row = rows[tokens[at] + 1]
+        row[:] = -1
+        row[0] = tokens[at + 1]

@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rest_lsp.datastore.occurrence import LENGTH, N_TOKENS, OFFSET, TOKENS
+from rest_lsp.drafting import datastore_source
 from rest_lsp.drafting.calibration import UNCALIBRATED, Calibration
 from rest_lsp.drafting.confidence import Confidence
-from rest_lsp.drafting.cost_model import Budget
+from rest_lsp.drafting.cost_model import Budget, FixedBudget
+from rest_lsp.drafting.document_source import DocumentSource
 from rest_lsp.drafting.drafter import Verdict
-from rest_lsp.drafting.expansion import NO_SUCCESSORS, Limits, expand, gather
+from rest_lsp.drafting.expansion import NO_SUCCESSORS, NOTHING_GROWN, Limits, expand, gather
 from rest_lsp.drafting.growth import Opinion
+from rest_lsp.drafting.recent_source import RecentSource
 from rest_lsp.drafting.script_source import DEPTH
 from rest_lsp.drafting.source import NOWHERE, DraftSource, Occurrence, Proposal, Rows, rows_of
 from rest_lsp.drafting.successors import WIDTH, WORTH_LOOKING, SuccessorTable
 from rest_lsp.drafting.traits import TYPED
-from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
+from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.drafting.trust import Trust
 from rest_lsp.healing import Healing
 
@@ -66,7 +69,7 @@ class TreeDrafter:
         self._experience = experience or Experience()
         self._trust = Trust() if self._experience.cools_down else None
         self._n_known: int | None = None
-        self._grown = EMPTY_TREE
+        self._grown = NOTHING_GROWN
         self._past, self._last = 0, ROOT
 
     def draft(self, context: Sequence[int], past: int, healing: Healing | None) -> DraftTree:
@@ -86,7 +89,7 @@ class TreeDrafter:
             limits=limits,
             successors=successors.rows if successors else NO_SUCCESSORS,
         )
-        return self._budget.cut(self._grown, past)
+        return self._budget.cut(self._grown.tree, past)
 
     def observe(self, tree: DraftTree, verdict: Verdict) -> None:
         """Also guesses that were not verified are compared with what the model wrote: they cost nothing."""
@@ -94,7 +97,8 @@ class TreeDrafter:
         if self._trust and len(tree):
             self._trust.observe(sum(tree.path_probability), len(verdict.accepted))
         if self._experience.calibration:
-            self._calibrate(self._experience.calibration, verdict.tokens)
+            _, ints, floats = self._grown
+            self._experience.calibration.observe_tree(ints, floats, np.array(verdict.tokens, np.int32))
         if self._experience.successors:
             self._remember(self._experience.successors, verdict)
 
@@ -107,24 +111,12 @@ class TreeDrafter:
             calibration.shifts if calibration else UNCALIBRATED,
         )
 
-    def _calibrate(self, calibration: Calibration, tokens: Sequence[int]) -> None:
-        tree, node = self._grown, ROOT
-        evidence, above = list(tree.evidence), 1.0
-        for depth, token in enumerate(tokens):
-            children = tree.children[node + 1]
-            for guess, child in children.items():
-                promised = tree.path_probability[child] / above
-                calibration.observe(calibration.cell(evidence[child], depth), promised, guess == token)
-            if token not in children:
-                return
-            node = children[token]
-            above = tree.path_probability[node]
-
     def _remember(self, successors: SuccessorTable, verdict: Verdict) -> None:
         before = [self._last, *verdict.tokens]
-        looks = self._budget.price(self._past) < WORTH_LOOKING
-        likeliest = verdict.likeliest(WIDTH) if looks else [(token,) for token in verdict.tokens]
-        for token, following in zip(before, likeliest, strict=False):
+        if self._budget.price(self._past) >= WORTH_LOOKING:
+            successors.remember_text(before)
+            return
+        for token, following in zip(before, verdict.likeliest(WIDTH), strict=False):
             successors.remember(token, following)
 
     def _spelled(self, context: Sequence[int]) -> list[Proposal]:
@@ -150,5 +142,14 @@ def _moved(rows: Rows, typed: tuple[int, ...]) -> Rows:
     ints[:, LENGTH] -= len(typed)
     ints[:, N_TOKENS] += len(typed)
     ints[ints[:, OFFSET] != NOWHERE.offset, OFFSET] -= len(typed)
-    paths, versions = [rows.paths[at] for at in chosen.tolist()], [rows.versions[at] for at in chosen.tolist()]
-    return Rows(ints, rows.weights[chosen], paths, versions)
+    return Rows(ints, rows.weights[chosen], rows.paths, rows.versions)
+
+
+def compile_ahead() -> None:
+    """Compile what a draft runs, or read it from where it is kept: some seconds once, so that no draft waits for it."""
+    experience = Experience(calibration=Calibration(), successors=SuccessorTable())
+    sources = (RecentSource([[0, 0]]), DocumentSource("", [0, 0], [], n_known=2))
+    drafter = TreeDrafter(sources, FixedBudget(1), experience=experience)
+    drafter.observe(drafter.draft([0, 0], 0, None), Verdict([], [0], 1, 1.0, lambda n: [[0] * n]))
+    SuccessorTable().remember_text([0, 0])
+    datastore_source.compile_ahead()

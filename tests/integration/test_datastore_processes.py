@@ -59,7 +59,7 @@ def paths_after(datastore: Datastore, tokenizer: Tokenizer, text: str) -> set[st
     """Documents in which all of `text` stands (up to 16 tokens)."""
     context = tokenizer.encode(text)
     found = datastore.find(context, depth=1, min_length=min(16, len(context)), limit=1_000, time_limit_ms=1e6)
-    return set(found.paths)
+    return {one.origin.path for one in found.occurrences()}
 
 
 def kill_worker(datastore: Datastore) -> None:

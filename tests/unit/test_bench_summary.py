@@ -51,6 +51,7 @@ def run(
         prefill_ms=100.0,
         decode_ms=decode_ms,
         retrieval_ms=1.0 if accepted else 0.0,
+        draft_ms=[0.25, 0.75] if accepted else (),
         stop="end",
         looped=looped,
     )
@@ -77,6 +78,9 @@ def test_speedup_is_the_ratio_of_the_sums_and_loops_do_not_count() -> None:
     assert summary.plain.tokens_per_forward == 1.0
     assert summary.rest.tokens_per_forward == pytest.approx(6 / 4)
     assert summary.rest.nodes_per_step == pytest.approx(6 / 4)
+    assert summary.rest.draft_ms_p50 == pytest.approx(0.5)
+    assert summary.rest.draft_ms_p99 == pytest.approx(0.745)
+    assert summary.plain.draft_ms_p99 == 0.0
     assert summary.rest.accepted_by_source == {"datastore": 2}
 
 
@@ -155,6 +159,7 @@ def test_the_table_shows_each_kind_and_names_what_differs() -> None:
         assert words in shown
     assert "1 of 4 outputs repeat themselves" in shown
     assert "plain decoding takes 2.00 × that" in shown
+    assert "p50 0.50 ms, p99 0.74 ms" in " ".join(shown.split())
 
 
 def test_the_floor_is_bytes_over_bandwidth() -> None:

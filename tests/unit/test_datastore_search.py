@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rest_lsp.datastore.generation import Generation, LiveSegment
 from rest_lsp.datastore.hot import RECENT_BUFFERS, HotBuffers
 from rest_lsp.datastore.occurrence import Occurrence, Origin
+from rest_lsp.datastore.search import AT_ONCE
 from rest_lsp.datastore.segment import NewDocument, Segment
 from rest_lsp.datastore.snapshot import Snapshot
 from tests.files_datastore import Place, scan
@@ -226,3 +227,15 @@ def test_any_bytes_are_searched_without_harm(
     found = ask(Snapshot(Generation(1, (LiveSegment(Segment("1", data, good.header)),))), context, limit=8)
     assert len(found) <= 8
     assert all(len(one.tokens) <= 5 and int(one.origin.path) < len(texts) for one in found)
+
+
+def test_many_views_answer_as_one_list() -> None:
+    layers = [[NewDocument(f"{number}", PRINT, [1, 2, 3 + number])] for number in range(2 * AT_ONCE + 3)]
+    segments = tuple(LiveSegment(Segment.build(f"{number}", layer, PRINT)) for number, layer in enumerate(layers))
+    snapshot = Snapshot(Generation(1, segments))
+    found = ask(snapshot, [1, 2])
+    assert [one.origin.path for one in found] == [f"{number}" for number in reversed(range(len(segments)))]
+    assert [one.tokens for one in found] == [(3 + int(one.origin.path),) for one in found]
+    fewer = ask(snapshot, [1, 2], limit=4)
+    assert len(fewer) == 4
+    assert sum(one.weight for one in fewer) == pytest.approx(len(segments))

@@ -39,7 +39,7 @@ def proposal(source: str, found: Sequence[Occurrence]) -> Proposal:
 
 
 def grow(*proposals: Proposal, limits: Limits = WIDE, healing: Healing | None = None) -> DraftTree:
-    return expand(gather(proposals), 0, healing=healing, opinion=OPINION, limits=limits)
+    return expand(gather(proposals), 0, healing=healing, opinion=OPINION, limits=limits).tree
 
 
 def verdict(*accepted: int) -> Verdict:

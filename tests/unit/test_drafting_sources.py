@@ -9,10 +9,18 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rest_lsp.bench.store_retrieval import Searchable
+from rest_lsp.datastore import search
+from rest_lsp.datastore.hot import HotBuffers
+from rest_lsp.datastore.occurrence import TRAITS
+from rest_lsp.datastore.snapshot import Snapshot
+from rest_lsp.drafting.datastore_source import DatastoreSource
 from rest_lsp.drafting.document_encoder import MAX_CHARACTERS, DocumentEncoder
 from rest_lsp.drafting.document_source import DocumentSource
 from rest_lsp.drafting.places import MAX_LENGTH
 from rest_lsp.drafting.source import Occurrence
+from rest_lsp.drafting.traits import OPEN, REPOSITORY
+from tests.files_context import TOKENIZER, Shelf
 
 tokens = st.lists(st.integers(0, 3), max_size=40)
 
@@ -71,6 +79,38 @@ def test_places_have_lines() -> None:
     found = source.propose([1, 2, 3, 2], 2).rows.occurrences()
     lines = {o.tokens: source.line_of(o.origin, count_newlines) for o in found if o.tokens}
     assert lines == {(3, 2): 12, (1,): 15}
+
+
+def test_traits_are_those_of_the_documents_that_are_there_now() -> None:
+    search.compile_ahead()
+    shelf = Shelf({"a.py": "x = alpha\n", "b.py": "y = x = alpha\n"})
+    source = DatastoreSource(shelf, lambda path: OPEN if path == "b.py" else REPOSITORY, exclude=None)
+    context = TOKENIZER.encode("x = ")
+
+    def traits() -> dict[str, int]:
+        rows = source.propose(context, 2).rows
+        return {rows.origin(row).path: int(rows.ints[row, TRAITS]) for row in range(len(rows.ints))}
+
+    assert traits() == {"a.py": REPOSITORY, "b.py": OPEN}
+    shelf.remove("a.py")
+    shelf.put("c.py", "x = gamma\n")
+    assert traits() == {"b.py": OPEN, "c.py": REPOSITORY}
+    assert source.propose([70_000], 2).rows.occurrences() == []
+
+
+def test_a_document_is_asked_about_once() -> None:
+    buffers = HotBuffers()
+    buffers.set("a.py", [1, 2, 3, 1, 2, 3])
+    asked: list[str] = []
+
+    def traits_of(path: str) -> int:
+        asked.append(path)
+        return REPOSITORY
+
+    source = DatastoreSource(Searchable(Snapshot(buffers=buffers.views)), traits_of, exclude=None)
+    for _ in range(3):
+        source.propose([1, 2], 2)
+    assert asked == ["a.py"]
 
 
 def test_only_the_part_that_changed_is_encoded_again() -> None:
