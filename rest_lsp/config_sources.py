@@ -66,11 +66,19 @@ def beginning_in(folder: Path, settings: Settings) -> Settings:
         value = getattr(getattr(settings, option.section), option.name)
         if isinstance(value, Path) and not value.is_absolute():
             changed.setdefault(option.section, {})[option.name] = folder / value
-    model = Path(settings.model.name).expanduser()
-    if settings.model.name not in ("auto", *load_catalogue()) and (folder / model).exists():
-        changed.setdefault("model", {})["name"] = str(folder / model)
+    name = settings.model.name
+    if name not in ("auto", *load_catalogue()) and (model := _existing(folder, name)) is not None:
+        changed.setdefault("model", {})["name"] = str(model)
     sections = {name: getattr(settings, name).model_copy(update=values) for name, values in changed.items()}
     return settings.model_copy(update=sections)
+
+
+def _existing(folder: Path, name: str) -> Path | None:
+    try:
+        path = folder / Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError, ValueError):
+        return None  # Whoever loads the model says what is wrong with it.
 
 
 def load_settings(

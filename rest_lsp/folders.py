@@ -45,6 +45,7 @@ class Folders:
     def __init__(self, open_datastore: Callable[[Path], Datastore]) -> None:
         self._open_datastore = open_datastore
         self._folders: tuple[Folder, ...] = ()
+        self._prefixed: dict[str, tuple[Sequence[str], Prefixed]] = {}
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -179,7 +180,14 @@ class Folders:
 
     def _find(self, folder: Folder, exclude: str | None, context: Sequence[int], **limits: int) -> Rows:
         found = folder.datastore.find(context, exclude=exclude, **limits)
-        return found._replace(paths=Prefixed(folder.prefix, found.paths)) if folder.prefix else found
+        return found._replace(paths=self._with_prefix(folder.prefix, found.paths)) if folder.prefix else found
+
+    def _with_prefix(self, prefix: str, paths: Sequence[str]) -> Prefixed:
+        """The same object as long as the paths are."""
+        known = self._prefixed.get(prefix)
+        if known is None or known[0] is not paths:
+            known = self._prefixed[prefix] = (paths, Prefixed(prefix, paths))
+        return known[1]
 
     def _homes(self, path: str) -> Iterator[tuple[Folder, str]]:
         """The folders that a document belongs to; one without a file belongs to the first."""

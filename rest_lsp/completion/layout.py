@@ -36,7 +36,7 @@ def indent_width(line: str) -> int:
 def opens_block(line: str, language: str = "") -> bool:
     """Whether a block or bracket begins at the end of `line`."""
     code = line.rstrip()
-    if not code or _COMMENT.match(code):
+    if not code or is_comment(code):
         return False
     keywords = _KEYWORD_BLOCKS.get(language)
     if keywords is not None and keywords.search(code):
@@ -53,6 +53,16 @@ def may_close_block(start: str) -> bool:
     """Whether a line that begins with `start` could still turn out to close a block."""
     code = start.strip()
     return code[:1] in tuple(CLOSING) or "end".startswith(code[:3]) or code.startswith("</")
+
+
+def is_comment(line: str) -> bool:
+    """Whether `line` is nothing but one."""
+    return _COMMENT.match(line) is not None
+
+
+def is_word(text: str) -> bool:
+    """Whether `text` is a character of words."""
+    return text.isalnum() or text == "_"
 
 
 def begins_definition(line: str) -> bool:

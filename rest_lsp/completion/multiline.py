@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rest_lsp.completion.layout import indent_width, opens_block
+from rest_lsp.completion.layout import indent_width, is_word, opens_block
 from rest_lsp.completion.snapshot import Snapshot
 from rest_lsp.syntax.parsed import Scope
 
@@ -35,7 +35,7 @@ def is_multiline(snapshot: Snapshot, mode: Mode = "auto") -> bool:
 def is_unwanted(snapshot: Snapshot) -> bool:
     """Whether an automatic suggestion would be in the way: inside a word or text, or far from the end of a line."""
     before, after = snapshot.line_before[-1:], snapshot.line_after
-    if _is_word(before) and _is_word(after[:1]):
+    if is_word(before) and is_word(after[:1]):
         return True
     if snapshot.scope is Scope.COMMENT and (not _has_words(snapshot.literal_before) or not _only_ends(after)):
         return True
@@ -50,8 +50,4 @@ def _only_ends(after: str) -> bool:
 
 def _has_words(comment: str) -> bool:
     """Whether a comment says something already; before that, what it is to say is anybody's guess."""
-    return any(_is_word(char) for char in comment)
-
-
-def _is_word(char: str) -> bool:
-    return char.isalnum() or char == "_"
+    return any(is_word(char) for char in comment)

@@ -20,7 +20,7 @@ from rest_lsp.completion.cuts import (
     cut_where_unbalanced,
     cut_where_unsound,
 )
-from rest_lsp.completion.layout import CLOSING, indent_width, opens_block
+from rest_lsp.completion.layout import CLOSING, indent_width, is_word, opens_block
 from rest_lsp.completion.replacing import n_replaced
 from rest_lsp.completion.snapshot import Snapshot
 
@@ -41,9 +41,14 @@ class Insertion:
 
 
 def postprocess(text: str, snapshot: Snapshot) -> Insertion:
-    """Apply all rules; an empty text means that there is nothing to show."""
+    """Apply all rules; an empty text means that there is nothing to show.
+
+    Of several lines before code all are shown or none: cut at their end, they would not meet that code any more.
+    """
     for rule in RULES:
-        text = rule(text, snapshot)
+        found = rule(text, snapshot)
+        is_cut = rule in CUTS and len(found.rstrip()) < len(text.rstrip())
+        text = "" if is_cut and snapshot.is_before_code and "\n" in text else found
     return Insertion(text.replace("\n", snapshot.line_end), n_replaced(text, snapshot))
 
 
@@ -89,10 +94,10 @@ def match_indent_style(text: str, snapshot: Snapshot) -> str:
 def drop_suffix_on_line(text: str, snapshot: Snapshot) -> str:
     """What the rest of the line already says is not said again, unless it closes a bracket of the text itself.
 
-    Of several lines, when the rest of the line would come to stand on one of its own, without indentation.
+    Of several lines, when that rest would come to stand behind or below itself.
     """
     rest = snapshot.line_after.rstrip()
-    if not rest.strip() or ("\n" in text and (rest[0].isspace() or not text.endswith("\n"))):
+    if not rest.strip() or ("\n" in text and not _would_repeat(text, rest)):
         return text
     code = text.rstrip()
     ending = next((ending for ending in (rest, rest.lstrip()) if code.endswith(ending)), None)
@@ -144,12 +149,20 @@ def drop_repeated_lines(text: str, snapshot: Snapshot) -> str:
 def drop_trailing_blanks(text: str, snapshot: Snapshot) -> str:
     """Blanks at line ends and blank lines at the end; a line end or blank that the rest of the line needs stays."""
     lines = text.split("\n")
-    if snapshot.line_after.strip():
-        return "\n".join([*(line.rstrip() for line in lines[:-1]), lines[-1]])
-    lines = [line.rstrip() for line in lines]
+    lines = [line.rstrip() for line in lines[:-1]] + [lines[-1] if snapshot.line_after.strip() else lines[-1].rstrip()]
+    if snapshot.is_before_code and not lines[-1].strip():
+        while len(lines) > 2 and not lines[-2]:
+            lines.pop(-2)
+        return "\n".join(lines)
     while len(lines) > 1 and not lines[-1].strip():
         lines.pop()
     return "\n".join(lines)
+
+
+def drop_what_leaves_code_behind(text: str, snapshot: Snapshot) -> str:
+    """Lines that end where the rest of the cursor's line would begin the next one, outside of the block it was in."""
+    is_moved = snapshot.is_before_code and text.endswith("\n") and not snapshot.line_after[0].isspace()
+    return "" if is_moved and indent_width(snapshot.line_before or text) > 0 else text
 
 
 def drop_blank_text(text: str, _snapshot: Snapshot) -> str:
@@ -173,14 +186,37 @@ RULES: tuple[Rule, ...] = (
     cut_where_unsound,
     cut_empty_comment,
     drop_trailing_blanks,
+    drop_what_leaves_code_behind,
     drop_blank_text,
 )
+
+CUTS: frozenset[Rule] = frozenset(
+    {
+        drop_lines_below,
+        drop_repeated_lines,
+        cut_at_fence,
+        cut_at_next_cell,
+        cut_at_known_import,
+        cut_where_unbalanced,
+        cut_where_unsound,
+        cut_empty_comment,
+    }
+)
+"""Rules that take the end off."""
 
 
 def _closes_nothing(text: str, start: int, language: str) -> bool:
     """Whether no bracket that opens in `text` before `start` is closed behind it."""
     surplus = set(unmatched_closers(text, language))
     return all(start + index in surplus for index in unmatched_closers(text[start:], language))
+
+
+def _would_repeat(text: str, rest: str) -> bool:
+    """Whether the rest of the line, behind several lines, says what the last of them says."""
+    code = text.rstrip()
+    if rest[0].isspace():
+        return f"\n{code}".endswith(f"\n{rest}")
+    return text.endswith("\n") or (is_word(code[-1:]) and is_word(rest[0]))
 
 
 def _is_same_place(line: str, snapshot: Snapshot) -> bool:

@@ -94,7 +94,7 @@ class PromptBuilder:
         """
         before = snapshot.before
         if snapshot.is_before_code and len(self._encode(snapshot.line_before)) <= room:
-            return len(before)
+            return len(before) - (0 if snapshot.is_within_word else self._n_cut(snapshot.line_before))
         n_lines = self._anchor_lines
         while True:
             start = _start_of_line_above(before, _anchor_distance(snapshot.line, n_lines))
@@ -103,6 +103,13 @@ class PromptBuilder:
             if n_lines == 0:
                 return self._anchor_within_line(before, start, room)
             n_lines //= 2
+
+    def _n_cut(self, line_before: str) -> int:
+        """How many characters before the cursor belong to tokens that more text may change."""
+        ids = self._encode(line_before)
+        kept = first_cut_token(ids, self._tokenizer)
+        cut = b"".join(map(self._tokenizer.token_bytes, ids[kept:]))
+        return len(cut.decode(errors="ignore"))
 
     def _anchor_within_line(self, before: str, line_start: int, room: int) -> int:
         """For a line that is too long by itself; in steps of a quarter of `room`, so that typing seldom moves it."""

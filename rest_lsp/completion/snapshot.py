@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from rest_lsp.completion.layout import is_comment, is_word
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.errors import RequestError
 from rest_lsp.syntax.magics import PYTHON, without_magics
@@ -66,8 +67,13 @@ class Snapshot:
 
     @cached_property
     def is_before_code(self) -> bool:
-        """Whether more than punctuation stands right of the cursor on its line: what is written has to join it."""
-        return any(map(str.isalnum, self.line_after))
+        """Whether code, not mere punctuation, stands right of the cursor on its line: what is written must join it."""
+        return any(map(str.isalnum, self.line_after)) and not is_comment(self.line_after)
+
+    @property
+    def is_within_word(self) -> bool:
+        """Whether a word goes on right of the cursor."""
+        return is_word(self.line_after[:1])
 
     @cached_property
     def lines_below(self) -> list[str]:

@@ -121,11 +121,11 @@ class StopRules:
         loop = find_line_loop(self._lines)
         if loop is not None:
             surplus = sum(len(line) + 1 for line in self._lines[-loop.period * (loop.repeats - 1) :])
-            self._stop(StopReason.LOOP, max(0, newline - surplus))
+            self._stop(StopReason.LOOP, self._line_end(max(0, newline - surplus)))
         elif self._n_blank_lines() > MAX_BLANK_LINES:
-            self._stop(StopReason.BLOCK, len(self._written[:newline].rstrip()))
+            self._stop(StopReason.BLOCK, self._line_end(len(self._written[:newline].rstrip())))
         elif len(self._lines) >= MAX_LINES:
-            self._stop(StopReason.MAX_LINES, newline)
+            self._stop(StopReason.MAX_LINES, self._line_end(newline))
 
     def _look_at_open_line(self) -> None:
         """The rules that need not wait for the end of the line."""
@@ -148,7 +148,8 @@ class StopRules:
     def _is_indented_outside(self, line: str, block_indent: int) -> bool:
         indent = indent_width(line)
         if self._joins_code:
-            return indent == 0 < block_indent
+            is_new_definition = not self._lines[-1].strip() and begins_definition(line)
+            return indent == 0 and (block_indent > 0 or is_new_definition)
         if indent < block_indent:
             return True
         if self._opens_block and indent == block_indent:
@@ -194,12 +195,15 @@ class StopRules:
         return line if self._lines else self._line_before + line
 
     def _before_line(self) -> int:
-        """Index of the end of the line above the current one, or behind that end where code follows the text."""
-        return self._line_start if self._joins_code else max(0, self._line_start - 1)
+        """Index of the end of the line above the current one."""
+        return self._line_end(max(0, self._line_start - 1))
+
+    def _line_end(self, index: int) -> int:
+        """Where the text to show ends that ends with a line at `index`: what follows before code begins a line then."""
+        return index + 1 if self._joins_code and self._written[index : index + 1] == "\n" else index
 
     def _after_complete_lines(self) -> int:
-        end = self._written.rfind("\n")
-        return end + 1 if self._joins_code else max(0, end)
+        return self._line_end(max(0, self._written.rfind("\n")))
 
     def _after_sound_tokens(self) -> int:
         """Index behind the last token of the first line with which the document parses; no word is cut."""

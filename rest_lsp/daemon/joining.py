@@ -144,9 +144,11 @@ def door(names: Sequence[str], token: str, folder: str, options: dict[str, Any])
 
 def _here() -> str:
     try:
-        return str(Path.cwd())
-    except OSError:
-        return ""  # The folder has been removed.
+        here = str(Path.cwd())
+        here.encode()
+    except (OSError, UnicodeError):
+        return ""  # It has been removed, or has a name that messages cannot carry.
+    return here
 
 
 def _passed_on() -> dict[str, str]:

@@ -13,7 +13,7 @@ from rest_lsp.datastore.suffix_array import doubling_suffix_array
 from rest_lsp.datastore.views import View
 
 RECENT_BUFFERS = 4
-"""With more separate segments than this they are joined into one: each one costs a query about 15 µs."""
+"""With more separate segments than this they are joined into one: each one costs a query some microseconds."""
 
 SORTED_DEPTH = 32
 """Suffixes of buffers need only be told apart as deep as queries look; that halves the time of a keystroke."""

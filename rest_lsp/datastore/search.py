@@ -54,8 +54,8 @@ def merged(parts: Sequence[Rows], limit: int) -> Rows:
     if len(whole) < 2:
         return whole[0] if whole else NO_ROWS
     ints, weights, order = longest(*_together([(part.ints, part.weights) for part in whole]), limit)
-    origins = [part.origin(row) for part in whole for row in range(len(part.ints))]
-    chosen = [origins[at] for at in order.tolist()]
+    rows = [(part, row) for part in whole for row in range(len(part.ints))]
+    chosen = [part.origin(row) for part, row in map(rows.__getitem__, order.tolist())]
     ints[:, DOCUMENT] = range(len(chosen))
     return Rows(ints, weights, [one.path for one in chosen], [one.generation for one in chosen])
 

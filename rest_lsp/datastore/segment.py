@@ -89,6 +89,8 @@ class Segment:
         )
         self.versions = memoryview(self.data)[slice(*layout.hashes)].cast("Q")[:: HASH_BYTES // 8]
         self.paths = bytes(data[slice(*layout.paths)]).decode("utf-8", "surrogateescape").split("\0")
+        if len(self.paths) != max(1, self.n_documents):
+            raise DamagedFile("it does not name each of its documents")
         self.document_of_path = dict(zip(self.paths, range(self.n_documents), strict=False))
 
     @classmethod

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from rest_lsp.compiling import kernel
-from rest_lsp.drafting.confidence import Evidence
 from rest_lsp.drafting.growth import (
     CHANCE,
     KNOWN_AS,
@@ -48,16 +47,6 @@ class Calibration:
         self.shifts = UNCALIBRATED.copy()
         self._information = UNCALIBRATED.copy()
         self.observed = 0
-
-    @staticmethod
-    def cell(evidence: Evidence, depth: int) -> int:
-        """The cell of a guess `depth` levels below the root (0 for its children)."""
-        return cell(evidence.length, evidence.traits, depth)
-
-    def observe(self, cell: int, promised: float, kept: bool) -> None:
-        """A guess that promised to be right with this chance turned out so, or not."""
-        _observe(self.shifts, self._information, cell, promised, kept)
-        self.observed += 1
 
     def observe_tree(self, ints: Ints, floats: Floats, tokens: Ints) -> None:
         """The guesses of a grown tree behind `tokens`, which the model wrote, as long as they follow it."""

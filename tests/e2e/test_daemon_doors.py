@@ -341,3 +341,15 @@ def test_a_front_imports_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"torch", "numpy", "pygls", "lsprotocol", "transformers", "pydantic", "typer", "rich", "asyncio"}
     assert not heavy & set(loaded)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of folders are text elsewhere")
+def test_a_front_in_a_folder_whose_name_is_no_text_is_served(
+    address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)  # noqa: PTH102
+    monkeypatch.chdir(os.fsdecode(folder))
+    connection = join(hello([]), address, START)
+    assert answers(connection)
+    connection.close()

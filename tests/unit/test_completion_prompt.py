@@ -156,9 +156,9 @@ def test_new_lines_move_the_anchor_only_now_and_then() -> None:
 @pytest.mark.parametrize(
     ("document", "prefix", "middle"),
     [
-        ("a = 1\nb = f(x█, y)\n", "a = 1\nb = f(x", ""),
+        ("a = 1\nb = f(x█, y)\n", "a = 1\nb = f(", "x"),
         ("a = 1\nret█urn\n", "a = 1\nret", ""),
-        ("a = 1\nb = f(x█))  # é\n", "a = 1\nb = f(x", ""),
+        ("a = 1\nb = f(x)█  # so\n", "", "a = 1\nb = f(x)"),
         ("a = 1\nb = f(x█))\ny\n", "", "a = 1\nb = f(x"),
         ("a = 1\nb = f(x█", "", "a = 1\nb = f(x"),
     ],

@@ -146,11 +146,34 @@ def feed(rules: StopRules, ids: Iterable[int]) -> StopReason | None:
     return next((reason for token in ids if (reason := rules.feed(token)) is not None), None)
 
 
-def test_a_gap_before_code_that_never_ends_shows_complete_lines() -> None:
-    rules = multiline_rules("def f():\n    x█return x\n", max_tokens=12)
-    feed(rules, TOKENIZER.encode(" = 1\n    y = 2\n    z = 3\n    w = 4\n    v = 5\n"))
-    assert rules.reason is StopReason.MAX_TOKENS
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        (" = 1\n    y = 2\n    z = 3\n    w = 4\n    v = 5\n" * 9, StopReason.MAX_LINES),
+        (" = 1\n" + "    y = compute(1)\n" * 9, StopReason.LOOP),
+        (" = 1\n    y = 2\n\n\n\n\n", StopReason.BLOCK),
+        (" = 1\n\ndef g():\n    pass\n", StopReason.BLOCK),
+    ],
+)
+def test_a_gap_before_code_that_the_model_does_not_end_ends_with_a_whole_line(written: str, reason: StopReason) -> None:
+    rules = multiline_rules("def f():\n    x█    return x\n")
+    feed(rules, TOKENIZER.encode(written))
+    assert rules.reason is reason
     assert rules.text.endswith("\n")
+    assert not rules.text.endswith("\n\n\n")
+
+
+def test_a_gap_before_code_of_the_top_level_ends_before_a_definition() -> None:
+    rules = multiline_rules("x█y = 3\n")
+    feed(rules, TOKENIZER.encode(" = 1\n\nz = 2\n\ndef f():\n    pass\n"))
+    assert (rules.reason, rules.text) == (StopReason.BLOCK, " = 1\n\nz = 2\n\n")
+
+
+def test_a_time_budget_before_code_shows_complete_lines() -> None:
+    rules = multiline_rules("def f():\n    x█    return x\n")
+    feed(rules, TOKENIZER.encode(" = 1\n    y = 2\n    z"))
+    rules.give_up()
+    assert rules.text == " = 1\n    y = 2\n"
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,14 @@ def test_paths_begin_at_home_when_they_say_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "whole"), [("models/mine", "models/mine"), ("organisation/model", None), ("qwen2.5-coder-0.5b", None)]
+    ("name", "whole"),
+    [
+        ("models/mine", "models/mine"),
+        ("organisation/model", None),
+        ("qwen2.5-coder-0.5b", None),
+        ("~nobody-of-this-name/model", None),
+        (300 * "m", None),
+    ],
 )
 def test_paths_that_begin_nowhere_begin_in_the_given_folder(tmp_path: Path, name: str, whole: str | None) -> None:
     (tmp_path / "models" / "mine").mkdir(parents=True)

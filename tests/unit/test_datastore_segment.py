@@ -87,3 +87,13 @@ def test_truncated_files_on_disk_raise_instead_of_crashing(tmp_path: Path) -> No
         path.write_bytes(whole[:size])
         with pytest.raises(DamagedFile):
             Segment.open(path, PRINT)
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"\0", b"/"), (b"/", b"\0")], ids=["too few", "too many"])
+def test_a_segment_names_each_of_its_documents(old: bytes, new: bytes) -> None:
+    """Compiled code goes by the numbers of documents: a name too few would let it read behind an array."""
+    good = Segment.build("s", [document("a/b", [1, 2]), document("c", [3])], PRINT)
+    data, span = bytearray(good.data), slice(*good.header.layout.paths)
+    data[span] = bytes(data[span]).replace(old, new)
+    with pytest.raises(DamagedFile, match="name each"):
+        Segment("s", bytes(data), good.header)

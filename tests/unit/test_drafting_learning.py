@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,12 +16,14 @@ from rest_lsp.drafting.calibration import Calibration
 from rest_lsp.drafting.confidence import FEATURES, Confidence, Evidence, features
 from rest_lsp.drafting.cost_model import FixedBudget, StepCost
 from rest_lsp.drafting.drafter import Verdict
+from rest_lsp.drafting.growth import CHANCE, KNOWN_AS, MATCHED, N_FLOATS, N_INTS, PARENT, ROOT, TOKEN, cell
 from rest_lsp.drafting.imports import imported_modules
 from rest_lsp.drafting.running_cost import RunningCost
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.drafting.traits import BEFORE, IMPORTED, NEIGHBOUR, OPEN, REPOSITORY, SUCCESSOR
 from rest_lsp.drafting.tree_drafter import Experience, TreeDrafter
 
+LENGTH = 6
 COST = StepCost({100: [(1, 10.0), (2, 11.0), (9, 18.0), (65, 200.0)]})
 evidences = st.builds(
     Evidence, st.integers(0, 40), st.integers(0, 20), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**14 - 1)
@@ -34,13 +37,29 @@ def test_the_fast_sum_is_the_product_of_features_and_weights(evidence: Evidence,
     assert confidence.log_odds(evidence) == pytest.approx(product)
 
 
+def observe(calibration: Calibration, *, kept: bool) -> None:
+    """Two guesses one below the other, each with even odds; the model writes both, or another token first."""
+    ints, floats = np.zeros((N_INTS, 2), np.int32), np.zeros((N_FLOATS, 2))
+    ints[TOKEN], ints[PARENT], ints[MATCHED], ints[KNOWN_AS] = (7, 8), (ROOT, 0), (LENGTH, LENGTH), BEFORE
+    floats[CHANCE] = 0.5, 0.25
+    calibration.observe_tree(ints, floats, np.array([7, 9] if kept else [1, 8], np.int32))
+
+
+def test_what_lies_below_a_wrong_guess_was_no_guess() -> None:
+    calibration = Calibration()
+    observe(calibration, kept=False)
+    assert (calibration.observed, calibration.shifts[cell(LENGTH, BEFORE, 1)]) == (1, 0.0)
+    observe(calibration, kept=True)
+    assert calibration.observed == 3
+
+
 def test_calibration_learns_what_a_cell_keeps_and_is_read_back() -> None:
     calibration = Calibration()
-    cell = Calibration.cell(Evidence(6, 0, 1.0, 1.0, BEFORE), 1)
     for turn in range(400):
-        calibration.observe(cell, 0.5, turn % 10 == 0)
-    assert calibration.shifts[cell] < -0.5
-    assert calibration.shifts[Calibration.cell(Evidence(6, 0, 1.0, 1.0, REPOSITORY), 1)] == 0.0
+        observe(calibration, kept=turn % 10 == 0)
+    assert calibration.shifts[cell(LENGTH, BEFORE, 0)] < -0.5
+    assert calibration.shifts[cell(LENGTH, BEFORE, 1)] < -0.5
+    assert calibration.shifts[cell(LENGTH, REPOSITORY, 0)] == 0.0
     again = Calibration.from_json(calibration.to_json())
     assert again.shifts == pytest.approx(calibration.shifts, abs=1e-3)
     for damaged in ({"0": [9.0, 1.0]}, {"-1": [0.0, 1.0]}, {"x": [0.0, 1.0]}, {"99999": [0.0, 1.0]}):
@@ -52,11 +71,12 @@ def test_what_was_learnt_is_kept_for_the_workspace_and_model(tmp_path: Path) -> 
     settings = Settings(model=ModelOptions(cache_dir=tmp_path))
     experience = kept_experience(settings, tmp_path, "m")
     assert experience.calibration is not None
-    experience.calibration.observe(3, 0.5, kept=True)
+    observe(experience.calibration, kept=True)
     keep_experience(experience, settings, tmp_path, "m")
     again = kept_experience(settings, tmp_path, "m").calibration
     assert again is not None
-    assert again.shifts[3] == pytest.approx(experience.calibration.shifts[3], abs=1e-3)
+    learnt = experience.calibration.shifts[cell(LENGTH, BEFORE, 0)]
+    assert again.shifts[cell(LENGTH, BEFORE, 0)] == pytest.approx(learnt, abs=1e-3) != 0.0
     other = kept_experience(settings, tmp_path, "another").calibration
     assert other is not None
     assert other.shifts[3] == 0.0

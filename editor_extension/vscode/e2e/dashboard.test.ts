@@ -98,6 +98,7 @@ describe("the dashboard", () => {
     await until("the file in front", () => workbench.remembers("sums.py"));
     await workbench.page.reload();
     await workbench.reach("error");
+    await workbench.page.locator('.tab.active[data-resource-name="sums.py"]').waitFor();
     await workbench.command("Show Dashboard");
     await live().waitFor();
     assert.equal(await tabs().count(), 1);

@@ -262,9 +262,10 @@ export class Workbench {
       for (const { name } of await indexedDB.databases()) {
         if (name?.startsWith("vscode-web-state-db-")) {
           const database = await read(indexedDB.open(name));
-          const kept = await read(database.transaction("ItemTable").objectStore("ItemTable").getAll());
+          const editors = "memento/workbench.parts.editor";
+          const kept = await read(database.transaction("ItemTable").objectStore("ItemTable").get(editors));
           database.close();
-          if (kept.some((value) => String(value).includes(wanted))) {
+          if (String(kept).includes(wanted)) {
             return true;
           }
         }

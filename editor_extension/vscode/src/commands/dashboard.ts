@@ -26,6 +26,7 @@ export class DashboardTab implements Disposable {
   private readonly dashboard = new Dashboard(() => this.start());
   private readonly registration: Disposable;
   private panel: WebviewPanel | undefined;
+  private showing: Promise<void> | undefined;
 
   constructor(server: Server, needs: Needs) {
     this.server = server;
@@ -36,11 +37,20 @@ export class DashboardTab implements Disposable {
   }
 
   async show(): Promise<void> {
+    this.showing ??= this.reveal().finally(() => {
+      this.showing = undefined;
+    });
+    await this.showing;
+  }
+
+  private async reveal(): Promise<void> {
+    if (this.panel === undefined) {
+      await window.tabGroups.close(unopenedTabs());
+    }
     if (this.panel !== undefined) {
       this.panel.reveal();
       return;
     }
-    await window.tabGroups.close(unopenedTabs());
     await this.fill(window.createWebviewPanel(KIND, "rest_lsp dashboard", ViewColumn.Active));
   }
 
