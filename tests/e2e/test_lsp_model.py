@@ -100,7 +100,7 @@ def test_the_status_names_model_device_and_datastore(client: LspClient, model: P
         ("x = '\U0001f600' + sel", (0, 14), (0, 14)),
         ("if other:\r\n    return sel\r\n", (1, 14), (1, 14)),
         ("<|fim_middle|>\nsel", (1, 3), (1, 3)),
-        ("<|fim_middle|><|endoftext|>", (0, 14), (0, 14)),
+        ("<|fim_middle|>\n<|endoftext|>", (0, 14), (0, 14)),
         ("def add", (0, 999), (0, 7)),
         ("def add", (999, 0), (0, 7)),
         ("a\ud83d = self.value + oth", (0, 21), (0, 21)),
