@@ -82,7 +82,14 @@ describe("the dashboard", () => {
     await live().waitFor();
   });
 
+  it("ends its process with its tab", async () => {
+    await workbench.closeEditor();
+    await noProcess();
+  });
+
   it("comes back with the window, and with it its process goes", async () => {
+    await workbench.command("Show Dashboard");
+    await live().waitFor();
     const before = await process_();
     await until("the tab in what the window remembers", () => workbench.remembers("restLsp.dashboard"));
     await workbench.page.reload();
@@ -102,11 +109,6 @@ describe("the dashboard", () => {
     await workbench.command("Show Dashboard");
     await live().waitFor();
     assert.equal(await tabs().count(), 1);
-  });
-
-  it("ends its process with its tab", async () => {
-    await workbench.closeEditor();
-    await noProcess();
   });
 
   it("asks nobody but the workbench", () => {

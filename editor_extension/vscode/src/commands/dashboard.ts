@@ -74,7 +74,8 @@ export class DashboardTab implements Disposable {
       }
     });
     panel.webview.onDidReceiveMessage(async (message: unknown) => {
-      if (isQuestion(message)) {
+      // A question that comes after its tab would start a process that nobody ends.
+      if (this.panel === panel && isQuestion(message)) {
         await panel.webview.postMessage({ id: message.id, ...(await this.dashboard.ask(message)) });
       }
     });
