@@ -34,8 +34,8 @@ def is_multiline(snapshot: Snapshot, mode: Mode = "auto") -> bool:
 
 def is_unwanted(snapshot: Snapshot) -> bool:
     """Whether an automatic suggestion would be in the way: inside a word or text, or far from the end of a line."""
-    before, after = snapshot.line_before[-1:], snapshot.line_after
-    if is_word(before) and is_word(after[:1]):
+    after = snapshot.line_after
+    if is_word(snapshot.line_before[-1:]) and snapshot.is_within_word:
         return True
     if snapshot.scope is Scope.COMMENT and (not _has_words(snapshot.literal_before) or not _only_ends(after)):
         return True

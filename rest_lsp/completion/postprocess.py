@@ -170,13 +170,7 @@ def drop_blank_text(text: str, _snapshot: Snapshot) -> str:
     return text if text.strip() else ""
 
 
-RULES: tuple[Rule, ...] = (
-    cut_at_marker,
-    drop_leading_blank_lines,
-    drop_repeated_indent,
-    match_indent_style,
-    drop_suffix_on_line,
-    drop_closers_on_line,
+CUTS: tuple[Rule, ...] = (
     drop_lines_below,
     drop_repeated_lines,
     cut_at_fence,
@@ -185,24 +179,21 @@ RULES: tuple[Rule, ...] = (
     cut_where_unbalanced,
     cut_where_unsound,
     cut_empty_comment,
+)
+"""Rules that take the end off."""
+
+RULES: tuple[Rule, ...] = (
+    cut_at_marker,
+    drop_leading_blank_lines,
+    drop_repeated_indent,
+    match_indent_style,
+    drop_suffix_on_line,
+    drop_closers_on_line,
+    *CUTS,
     drop_trailing_blanks,
     drop_what_leaves_code_behind,
     drop_blank_text,
 )
-
-CUTS: frozenset[Rule] = frozenset(
-    {
-        drop_lines_below,
-        drop_repeated_lines,
-        cut_at_fence,
-        cut_at_next_cell,
-        cut_at_known_import,
-        cut_where_unbalanced,
-        cut_where_unsound,
-        cut_empty_comment,
-    }
-)
-"""Rules that take the end off."""
 
 
 def _closes_nothing(text: str, start: int, language: str) -> bool:

@@ -73,8 +73,7 @@ class PromptBuilder:
         room = self._budget - len(suffix_ids) - room_for_middle - self._fim.n_markers
         first_line = snapshot.line - snapshot.before.count("\n")
         prefix_ids = self._prefix(snapshot.before[:anchor], first_line, max(room, 0))
-        kept = first_cut_token(middle_ids, self._tokenizer)
-        pending = b"".join(self._tokenizer.token_bytes(token) for token in middle_ids[kept:])
+        kept, pending = self._cut(middle_ids)
         middle_ids = middle_ids[:kept]
         path_ids = self._encode(f"{path}\n") if others else ()
         return Prompt(
@@ -94,7 +93,8 @@ class PromptBuilder:
         """
         before = snapshot.before
         if snapshot.is_before_code and len(self._encode(snapshot.line_before)) <= room:
-            return len(before) - (0 if snapshot.is_within_word else self._n_cut(snapshot.line_before))
+            _, cut = self._cut([] if snapshot.is_within_word else self._encode(snapshot.line_before))
+            return len(before) - len(cut.decode(errors="ignore"))
         n_lines = self._anchor_lines
         while True:
             start = _start_of_line_above(before, _anchor_distance(snapshot.line, n_lines))
@@ -104,12 +104,10 @@ class PromptBuilder:
                 return self._anchor_within_line(before, start, room)
             n_lines //= 2
 
-    def _n_cut(self, line_before: str) -> int:
-        """How many characters before the cursor belong to tokens that more text may change."""
-        ids = self._encode(line_before)
+    def _cut(self, ids: Sequence[int]) -> tuple[int, bytes]:
+        """The first token of `ids` that more text may change, and what it and those behind it spell."""
         kept = first_cut_token(ids, self._tokenizer)
-        cut = b"".join(map(self._tokenizer.token_bytes, ids[kept:]))
-        return len(cut.decode(errors="ignore"))
+        return kept, b"".join(map(self._tokenizer.token_bytes, ids[kept:]))
 
     def _anchor_within_line(self, before: str, line_start: int, room: int) -> int:
         """For a line that is too long by itself; in steps of a quarter of `room`, so that typing seldom moves it."""
