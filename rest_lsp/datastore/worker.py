@@ -18,7 +18,7 @@ from rest_lsp.datastore.protocol import Message, WorkerSetup, decode_message, en
 from rest_lsp.datastore.upkeep import Inbox, Upkeep
 from rest_lsp.priority import give_way
 
-NICENESS = 10
+NICENESS = 19
 
 
 def main() -> None:

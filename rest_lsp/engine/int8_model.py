@@ -7,7 +7,8 @@ of a token's keys and values do not depend on how it came to be in the cache.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numba
 import numpy as np
@@ -21,6 +22,7 @@ from rest_lsp.engine.kernels.forward import Matrix, Rows, Scratch, forward, proj
 from rest_lsp.engine.kernels.lanes import STEP
 from rest_lsp.engine.kernels.product import padded
 from rest_lsp.engine.kv_cache import KVCache
+from rest_lsp.engine.own_cores import own_cores
 from rest_lsp.models.packed import DecoderConfig, PackedModel
 
 _POOL: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
@@ -80,21 +82,24 @@ class Int8Model:
         if len(rows.tokens) > len(self._scratch.hidden):
             self._scratch = _scratch(self.config, len(rows.tokens), self._threads, self._capacity)
         keys, values = cache.keys.numpy(), cache.values.numpy()
-        with _ONE_AT_A_TIME:
-            self._set_threads()
+        with self._with_threads():
             forward(rows, self._weights, self._shape, self._scratch, keys, values, self._threads)
 
     def _project(self, first: int, n: int) -> Tensor:
         if n > len(self._logits):
             self._logits = np.empty((n, self._weights.head.scales.shape[1]), np.float32)
-        with _ONE_AT_A_TIME:
-            self._set_threads()
+        with self._with_threads():
             project(first, n, self._weights, self._shape, self._scratch, self._logits, self._threads)
         logits = torch.from_numpy(self._logits[:n, : self.config.vocab_size])
         return logits if self.config.logits_divisor == 1.0 else logits / self.config.logits_divisor
 
-    def _set_threads(self) -> None:
-        numba.set_num_threads(min(self._threads, _POOL))
+    @contextmanager
+    def _with_threads(self) -> Iterator[None]:
+        n_threads = min(self._threads, _POOL)
+        with _ONE_AT_A_TIME:
+            numba.set_num_threads(n_threads)
+            with own_cores(n_threads):
+                yield
 
 
 def _n_bytes(matrix: Matrix) -> int:
