@@ -35,6 +35,7 @@ LAYERS = (
         "history",
         "waiting",
         "priority",
+        "background",
         "compiling",
         "tokenizer",
         "healing",

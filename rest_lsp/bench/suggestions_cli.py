@@ -68,7 +68,7 @@ def windows(
         str, typer.Option(help="Pinned projects, a window each, with commas.", metavar="NAMES")
     ] = "flask,requests,httpx",
     seconds: Annotated[float, typer.Option(min=0, help="How long three windows type at once.")] = 60.0,
-    rounds: Annotated[int, typer.Option(min=0, help="Functions that are typed alone and beside indexing.")] = 6,
+    rounds: Annotated[int, typer.Option(min=0, help="Functions that are typed alone and beside indexing.")] = 12,
     keys: Annotated[int, typer.Option(min=1, help="Keys of each of them.")] = 12,
     cadence: Annotated[float, typer.Option(min=0, help="Milliseconds from key to key, on average.")] = 200.0,
     folder: Annotated[

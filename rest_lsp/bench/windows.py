@@ -52,7 +52,7 @@ class WindowsOptions:
 
     projects: str = "flask,requests,httpx"
     seconds: float = 60.0
-    rounds: int = 6
+    rounds: int = 12
     keys: int = 12
     cadence_ms: float = 200.0
     seed: int = 1

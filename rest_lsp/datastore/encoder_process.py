@@ -14,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from rest_lsp.background import go_on_by_itself
+
 
 def main() -> None:
     """Answer until standard input ends."""
     from rest_lsp.tokenizer import Tokenizer
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    go_on_by_itself()
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     tokenizer = Tokenizer.from_file(Path(sys.argv[1]))

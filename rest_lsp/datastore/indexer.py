@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from rest_lsp.background import BACKGROUND
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.protocol import Message, WorkerSetup, decode_message, encode_message
 from rest_lsp.datastore.reports import IndexProgress, ProgressCallback, RefreshReport
@@ -157,11 +158,15 @@ class Indexer:
                     message = decode_message(line)
                 except ValueError:
                     continue
-                self._take(message)
+                if message["event"] == "can pause":
+                    BACKGROUND.add(process.pid)
+                else:
+                    self._take(message)
         except Exception:  # noqa: BLE001 - whoever waits must not wait for ever
             _log.exception("The indexing process said something unexpected and is started again.")
             process.kill()
         finally:
+            BACKGROUND.remove(process.pid)
             self._lost(process)
 
     def _take(self, message: Message) -> None:

@@ -5,7 +5,7 @@ End of file: exit.
 From it: {"event": "generation"} (on disk), {"event": "memory", "manifest", "segments"} (kept in memory),
 {"event": "progress", "id", "stage", "done", "total"}, {"event": "report", "id", "report"},
 {"event": "failed", "id", "message", "hint"}, {"event": "tiers"} (others than before), {"event": "watching", "value"},
-{"event": "notice", "message"}.
+{"event": "notice", "message"}, {"event": "can pause"} (it, and the processes of its group).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import sys
 import threading
 from typing import BinaryIO
 
+from rest_lsp.background import go_on_by_itself
 from rest_lsp.datastore.encoders import Encoders
 from rest_lsp.datastore.protocol import Message, WorkerSetup, decode_message, encode_message
 from rest_lsp.datastore.upkeep import Inbox, Upkeep
@@ -37,6 +38,8 @@ def main() -> None:
         sink.flush()
 
     try:
+        if go_on_by_itself():
+            send({"event": "can pause"})
         Upkeep(setup, inbox, send, Encoders(setup.tokenizer_path), cancelled.__contains__).run()
     except BrokenPipeError:
         os._exit(0)

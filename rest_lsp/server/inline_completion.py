@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from lsprotocol import types
 
+from rest_lsp.background import BACKGROUND
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
 from rest_lsp.completion.reuse import Reused
@@ -193,7 +194,8 @@ class InlineCompletion:
             service = self._find_service()
             if service is None or document.version != request.version:
                 return None
-            return work(service, cancel)
+            with BACKGROUND.paused():
+                return work(service, cancel)
 
         results = await self._engine.post(document.uri, turn)
         return results if document.version == request.version else None
