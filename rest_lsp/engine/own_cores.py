@@ -47,7 +47,9 @@ def own_cores(n_threads: int) -> Iterator[None]:
 
 
 def _usable() -> set[int]:
-    return os.sched_getaffinity(_ITSELF) if sys.platform == "linux" else set()
+    if sys.platform == "linux":
+        return os.sched_getaffinity(_ITSELF)
+    return set()
 
 
 def _go_anywhere(cores: set[int]) -> None:
