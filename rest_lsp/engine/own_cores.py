@@ -47,9 +47,7 @@ def own_cores(n_threads: int) -> Iterator[None]:
 
 
 def _usable() -> set[int]:
-    if sys.platform == "linux":
-        return os.sched_getaffinity(_ITSELF)
-    return set()
+    return os.sched_getaffinity(_ITSELF) if hasattr(os, "sched_getaffinity") else set()
 
 
 def _go_anywhere(cores: set[int]) -> None:
