@@ -10,10 +10,11 @@ import sys
 import threading
 from collections.abc import Iterator
 
-LONGEST_PAUSE_S = 1
-"""A process that pauses goes on after so long by itself, so that none is left behind when who paused it has died."""
+LONGEST_PAUSE_S = 1.0
+"""A pause ends after so long, whatever somebody waits for, so that an index gets on beside work without end."""
 
-_MONOTONIC = 1
+_OWN_GROUP = 0
+_SET_SIGNAL_OF_PARENTS_DEATH = 1
 
 
 class Background:
@@ -26,9 +27,10 @@ class Background:
         self._lock = threading.Lock()
         self._leaders: set[int] = set()
         self._n_waiting = 0
+        self._limit = threading.Timer(LONGEST_PAUSE_S, self._go_on)
 
     def add(self, leader: int) -> None:
-        """Its processes have called `go_on_by_itself`."""
+        """Its processes have called `outlive_pauses`."""
         with self._lock:
             self._leaders.add(leader)
 
@@ -40,18 +42,30 @@ class Background:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """While any thread is within it, and each time for `LONGEST_PAUSE_S` at most."""
+        """While any thread is within it, and for `LONGEST_PAUSE_S` at most."""
         with self._lock:
             self._n_waiting += 1
             if self._n_waiting == 1:
-                self._tell(is_pause=True)
+                self._pause()
         try:
             yield
         finally:
             with self._lock:
                 self._n_waiting -= 1
                 if not self._n_waiting:
+                    self._limit.cancel()
                     self._tell(is_pause=False)
+
+    def _pause(self) -> None:
+        if self._leaders:
+            self._limit = threading.Timer(LONGEST_PAUSE_S, self._go_on)
+            self._limit.daemon = True
+            self._limit.start()
+            self._tell(is_pause=True)
+
+    def _go_on(self) -> None:
+        with self._lock:
+            self._tell(is_pause=False)
 
     def _tell(self, *, is_pause: bool) -> None:
         for leader in self._leaders:
@@ -68,38 +82,20 @@ def _signal_group(leader: int, *, is_pause: bool) -> None:
             os.killpg(leader, signal.SIGSTOP if is_pause else signal.SIGCONT)
 
 
-class _SignalEvent(ctypes.Structure):
-    """`struct sigevent` of Linux, 64 bytes."""
+def outlive_pauses() -> bool:
+    """Have the system end a pause of this process when its parent has died; False where it cannot.
 
-    _fields_ = (
-        ("value", ctypes.c_void_p),
-        ("signal", ctypes.c_int),
-        ("notify", ctypes.c_int),
-        ("_padding", ctypes.c_char * 48),
-    )
-
-
-class _Interval(ctypes.Structure):
-    """`struct itimerspec`: seconds and nanoseconds of the period and until the first time."""
-
-    _fields_ = tuple((name, ctypes.c_long) for name in ("every_s", "every_ns", "first_s", "first_ns"))
-
-
-def go_on_by_itself() -> bool:
-    """Have the system end each pause of this process; False where it has no timer for that.
-
-    To be called on the main thread.  A timer of timer_create(2) runs while its process stands still, and its signal
-    lets the process go on; but Linux stops timers whose signal a process ignores, as this one's is without a handler.
+    The parent is, to Linux, the thread that started it; a thread that ends early ends at most one pause early.
     """
     if sys.platform != "linux":
         return False
     try:
-        library = ctypes.CDLL(None)
-        create, start = library.timer_create, library.timer_settime
+        set_option = ctypes.CDLL(None).prctl
     except (OSError, AttributeError):
         return False
-    signal.signal(signal.SIGCONT, lambda _number, _frame: None)
-    timer, event = ctypes.c_void_p(), _SignalEvent(signal=signal.SIGCONT)
-    period = _Interval(every_s=LONGEST_PAUSE_S, first_s=LONGEST_PAUSE_S)
-    is_there = create(_MONOTONIC, ctypes.byref(event), ctypes.byref(timer)) == 0
-    return bool(is_there and start(timer, 0, ctypes.byref(period), None) == 0)
+    return bool(set_option(_SET_SIGNAL_OF_PARENTS_DEATH, signal.SIGCONT) == 0)
+
+
+def end_pause_of_group() -> None:
+    """Whoever is paused with this process goes on, before it ends."""
+    _signal_group(_OWN_GROUP, is_pause=False)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rest_lsp.bench.keystroke_replay import KeyEvent
 from rest_lsp.bench.machine import Machine
 
-KNOWN_MS = 5.0
+KNOWN_MS = 15.0
 """What comes sooner was known already or refused by a rule, and says nothing about the model."""
 
 
@@ -69,22 +69,30 @@ class Typing:
 
 @dataclass(frozen=True)
 class Beside:
-    """Medians over the keys of which an answer took the model's time, alone or beside; each was pressed in both."""
+    """Milliseconds until the answers that took the model's time: alone, and beside; each key was pressed in both."""
 
-    pairs: int
-    alone_ms: float
-    beside_ms: float
+    keys: list[tuple[float, float]]
 
     @classmethod
     def of(cls, alone: Sequence[float], beside: Sequence[float]) -> Beside:
-        pairs = [pair for pair in zip(alone, beside, strict=True) if max(pair) >= KNOWN_MS]
-        if not pairs:
-            return cls(0, 0.0, 0.0)
-        return cls(len(pairs), median(first for first, _ in pairs), median(second for _, second in pairs))
+        return cls([pair for pair in zip(alone, beside, strict=True) if max(pair) >= KNOWN_MS])
+
+    @property
+    def alone_ms(self) -> float:
+        return median(alone for alone, _ in self.keys)
+
+    @property
+    def beside_ms(self) -> float:
+        return median(beside for _, beside in self.keys)
 
     @property
     def ratio(self) -> float | None:
-        return self.beside_ms / self.alone_ms if self.alone_ms else None
+        return self.beside_ms / self.alone_ms if self.keys else None
+
+    @property
+    def ratio_of_a_key(self) -> float | None:
+        """Median of each key's own ratio, which says less about which keys lie in the middle."""
+        return median(beside / alone for alone, beside in self.keys) if self.keys else None
 
 
 @dataclass(frozen=True)
@@ -113,18 +121,18 @@ class WindowsReport:
                 "ratio_with_workers": self.shared.with_workers / self.alone.with_workers,
             },
             "typing": [asdict(window) for window in self.typing],
-            "beside_indexing": {**asdict(self.beside), "ratio": self.beside.ratio},
+            "beside_indexing": {
+                **asdict(self.beside),
+                "ratio": self.beside.ratio,
+                "ratio_of_a_key": self.beside.ratio_of_a_key,
+            },
         }
 
 
 def print_windows(console: Console, report: WindowsReport) -> None:
     console.print(_memory(report))
     console.print(_typing(report))
-    ratio = f"{report.beside.ratio:.2f} ×" if report.beside.ratio is not None else "nothing to compare"
-    console.print(
-        f"Until an answer came, median of {report.beside.pairs} keys: {report.beside.alone_ms:.0f} ms alone, "
-        f"{report.beside.beside_ms:.0f} ms while another window's folder was indexed: {ratio}.", highlight=False,
-    )  # fmt: skip
+    console.print(_beside(report.beside), highlight=False)
     console.print(f"{report.model} on {report.machine.label}.", highlight=False)
 
 
@@ -143,6 +151,16 @@ def _typing(report: WindowsReport) -> Table:
         times = f"{window.p50_ms:.0f}", f"{window.p95_ms:.0f}"
         table.add_row(window.project, str(window.keys), str(window.answered), *times, str(window.errors))
     return table
+
+
+def _beside(beside: Beside) -> str:
+    if not beside.keys:
+        return "No key took the model's time."
+    return (
+        f"Until an answer came, median of {len(beside.keys)} keys: {beside.alone_ms:.0f} ms alone, "
+        f"{beside.beside_ms:.0f} ms while another window's folder was indexed: {beside.ratio:.2f} ×, "
+        f"and {beside.ratio_of_a_key:.2f} × for a key."
+    )
 
 
 def _megabytes(n_bytes: int) -> str:

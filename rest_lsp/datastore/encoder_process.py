@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rest_lsp.background import go_on_by_itself
+from rest_lsp.background import outlive_pauses
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     from rest_lsp.tokenizer import Tokenizer
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    go_on_by_itself()
+    outlive_pauses()
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     tokenizer = Tokenizer.from_file(Path(sys.argv[1]))

@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import BinaryIO
 
-from rest_lsp.background import go_on_by_itself
+from rest_lsp.background import end_pause_of_group, outlive_pauses
 from rest_lsp.datastore.encoders import Encoders
 from rest_lsp.datastore.protocol import Message, WorkerSetup, decode_message, encode_message
 from rest_lsp.datastore.upkeep import Inbox, Upkeep
@@ -38,7 +38,7 @@ def main() -> None:
         sink.flush()
 
     try:
-        if go_on_by_itself():
+        if outlive_pauses():
             send({"event": "can pause"})
         Upkeep(setup, inbox, send, Encoders(setup.tokenizer_path), cancelled.__contains__).run()
     except BrokenPipeError:
@@ -54,6 +54,7 @@ def _read_requests(source: BinaryIO, inbox: Inbox, cancelled: set[int]) -> None:
         else:
             inbox.put(message)
     # The parent has gone or has closed the pipe.  Whatever is half done was not committed and is not needed.
+    end_pause_of_group()
     os._exit(0)
 
 

@@ -7,45 +7,47 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
+from select import select
+from subprocess import PIPE
 
 import pytest
 
-from rest_lsp.background import BACKGROUND, Background
-from rest_lsp.datastore.indexer import Indexer
-from rest_lsp.datastore.protocol import WorkerSetup
-from rest_lsp.datastore.rules import IndexRules
-from rest_lsp.tokenizer import Tokenizer
-from tests.files_datastore import write_files, write_tokenizer
-from tests.waiting import wait_until
+from rest_lsp.background import Background
+from tests.waiting import await_pause, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing pauses elsewhere")
 
-PAUSED = "T"
 WORKER = """
-from rest_lsp.background import go_on_by_itself
-print(go_on_by_itself(), flush=True)
-while True:
-    pass
+import sys
+from rest_lsp.background import outlive_pauses
+print(outlive_pauses(), flush=True)
+sys.stdin.read()
+"""
+MASTER = f"""
+import os, signal, subprocess, sys
+process = subprocess.Popen([sys.executable, "-c", {WORKER!r}], stdin=subprocess.PIPE, start_new_session=True)
+os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+print(process.pid, flush=True)
+signal.pause()
 """
 
 
-def state(pid: int) -> str:
-    """One letter, as proc(5) has it; nothing when there is no such process."""
-    with suppress(FileNotFoundError):
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    return ""
+def is_paused(pid: int) -> bool:
+    """By its state, as proc(5) has it."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
 
 
-def await_state(pid: int, *, is_paused: bool) -> None:
-    wait_until(lambda: (state(pid) == PAUSED) is is_paused, "the process to pause" if is_paused else "it to go on")
+def await_going_on(pid: int) -> None:
+    wait_until(lambda: not is_paused(pid), "the process to go on")
 
 
 @pytest.fixture
 def worker() -> Iterator[int]:
     """Leads a group of its own."""
-    with subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE, start_new_session=True) as process:
+    command = [sys.executable, "-c", WORKER]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, start_new_session=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"True\n"
         yield process.pid
@@ -56,8 +58,8 @@ def test_a_process_pauses_while_anybody_waits(worker: int) -> None:
     background = Background()
     background.add(worker)
     with background.paused():
-        await_state(worker, is_paused=True)
-    await_state(worker, is_paused=False)
+        await_pause(worker)
+    await_going_on(worker)
 
 
 def test_of_two_who_wait_the_last_one_ends_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,39 +74,41 @@ def test_of_two_who_wait_the_last_one_ends_the_pause(monkeypatch: pytest.MonkeyP
     assert sent == [signal.SIGSTOP, signal.SIGCONT]
 
 
-def test_a_pause_ends_by_itself(worker: int) -> None:
-    """As after the death of who began it."""
-    for _ in range(2):
+def test_a_pause_ends_while_somebody_still_waits(worker: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rest_lsp.background.LONGEST_PAUSE_S", 0.05)
+    background = Background()
+    background.add(worker)
+    with background.paused():
+        await_pause(worker, is_over=True)
+
+
+def test_a_pause_ends_when_who_began_it_is_killed() -> None:
+    """The worker goes on, finds that nobody is there any more, and ends; only then does its output."""
+    with subprocess.Popen([sys.executable, "-c", MASTER], stdout=PIPE) as master:
+        assert master.stdout is not None
+        assert master.stdout.readline() == b"True\n"
+        worker = int(Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text(encoding="ascii"))
         os.kill(worker, signal.SIGSTOP)
-        await_state(worker, is_paused=True)
-        await_state(worker, is_paused=False)
+        assert master.stdout.readline() == f"{worker}\n".encode()
+        assert is_paused(worker)
+        master.kill()
+        try:
+            assert select([master.stdout], (), (), 60.0)[0], "the worker has ended"
+            assert master.stdout.read() == b""
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
 
 
 def test_who_is_removed_goes_on_and_is_not_paused_again(worker: int) -> None:
     background = Background()
     background.add(worker)
     with background.paused():
-        await_state(worker, is_paused=True)
+        await_pause(worker)
         background.remove(worker)
-        await_state(worker, is_paused=False)
+        await_going_on(worker)
     with background.paused():
-        assert state(worker) != PAUSED
-
-
-def test_the_worker_of_an_index_pauses(tmp_path: Path) -> None:
-    """And all of its group; the index is built as ever."""
-    root = write_files(tmp_path / "work", {"a.py": "def first(argument):\n    return argument\n" * 9})
-    tokenizer = write_tokenizer(tmp_path / "tokenizer.json")
-    fingerprint = Tokenizer.from_file(tokenizer).fingerprint
-    indexer = Indexer(WorkerSetup(root, tmp_path / "index", tokenizer, fingerprint, IndexRules()), lambda _: None)
-    with closing(indexer):
-        indexer.refresh()
-        pid = indexer.worker_pid
-        assert pid is not None
-        with BACKGROUND.paused():
-            await_state(pid, is_paused=True)
-            assert os.getpgid(pid) == pid
-            assert indexer.refresh().files == 1, "a pause ends by itself"
+        assert not is_paused(worker)
 
 
 def test_a_group_that_has_gone_hurts_nobody(worker: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rest_lsp.background import BACKGROUND
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.datastore.indexer import Indexer
 from rest_lsp.datastore.protocol import Message, WorkerSetup
@@ -18,7 +20,7 @@ from rest_lsp.datastore.rules import IndexRules
 from rest_lsp.errors import Cancelled, DatastoreError
 from rest_lsp.tokenizer import Tokenizer
 from tests.files_datastore import write_files, write_tokenizer
-from tests.waiting import wait_until
+from tests.waiting import await_pause, wait_until
 
 Start = Callable[[Callable[[Message], None]], Indexer]
 
@@ -53,6 +55,19 @@ def test_what_a_progress_callback_raises_is_raised_by_refresh(start: Start) -> N
         indexer.refresh(fail)
     assert not indexer.is_busy
     assert indexer.refresh().files == 1, "the worker and its reader live on"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing pauses elsewhere")
+def test_the_worker_pauses_while_somebody_waits_for_a_suggestion(start: Start) -> None:
+    """And all of its group; the index is built as ever."""
+    indexer = start(ignore)
+    indexer.refresh()
+    pid = indexer.worker_pid
+    assert pid is not None
+    with BACKGROUND.paused():
+        await_pause(pid)
+        assert os.getpgid(pid) == pid
+        assert indexer.refresh().files == 1, "a pause ends by itself"
 
 
 def test_a_handler_that_raises_is_logged_and_refresh_ends(start: Start, caplog: pytest.LogCaptureFixture) -> None:
