@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from rest_lsp.history.held import held
 from rest_lsp.history.rollup import COUNTS, wait_of
 from rest_lsp.history.schema import DAY, HOUR, MINUTE
 
@@ -74,7 +75,7 @@ def overview(connection: sqlite3.Connection, now: float, span: Span, workspace: 
         "workspaces": [dict(row) for row in connection.execute("SELECT id, root FROM workspaces ORDER BY root")],
         **_counts(connection, asked),
         "waits": _waits(connection, asked),
-        "memory": _memory(connection, asked),
+        "memory": held(connection, asked.starts, span.step, asked.only),
         "sources": _sources(connection, asked),
         "kinds": _kinds(connection, asked),
         "promises": _promises(connection, asked),
@@ -138,19 +139,6 @@ def percentile(bins: Sequence[tuple[int, int]], percent: float) -> float | None:
     number, n = bins[index]
     share = (wanted - (ends[index] - n)) / n
     return round(wait_of(number - 0.5 + share), 2)
-
-
-def _memory(connection: sqlite3.Connection, asked: Range) -> dict[str, Any]:
-    """Sums over processes of what each held on average."""
-    rows = connection.execute(
-        "SELECT at, sum(memory) AS memory, sum(kv) AS kv, sum(store) AS store FROM ("
-        "SELECT CAST(at AS INTEGER) / ? * ? AS at, session, avg(memory) AS memory, avg(kv) AS kv, avg(store) AS store"
-        f" FROM samples WHERE at >= ?{asked.only} GROUP BY 1, session) GROUP BY at",
-        (asked.span.step, asked.span.step, asked.first),
-    )
-    by_start = {row["at"]: row for row in rows}
-    names = ("memory", "kv", "store")
-    return {name: [_value(by_start.get(at), name) for at in asked.starts] for name in names}
 
 
 def _sources(connection: sqlite3.Connection, asked: Range) -> list[dict[str, Any]]:

@@ -31,6 +31,8 @@ _WAITING = 4096
 _BATCH = 256
 _TIDY_EVERY = 512
 _KNOWN_SUGGESTIONS = 512
+_STARTED = time.time()
+"""Tells this process from others that had its number."""
 
 
 class Appender:
@@ -43,7 +45,6 @@ class Appender:
         self._workspaces: dict[str, int] = {}
         self._suggestions: OrderedDict[str, int] = OrderedDict()
         self._session: int | None = None
-        self._started = time.time()
         self._until_tidy = 1
 
     def append(self, events: Sequence[Event]) -> None:
@@ -104,7 +105,7 @@ class Appender:
         workspace = self._workspace_id(sample.workspace)
         if self._session is None:
             self._session = self._connection.execute(
-                "INSERT INTO sessions(pid, started) VALUES(?, ?)", (os.getpid(), self._started)
+                "INSERT INTO sessions(pid, started) VALUES(?, ?)", (os.getpid(), _STARTED)
             ).lastrowid
         self._connection.execute(
             "UPDATE sessions SET seen = ?, workspace = ?, state = ? WHERE id = ?",

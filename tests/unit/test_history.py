@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from statistics import quantiles
@@ -213,3 +216,34 @@ def test_a_process_says_what_it_is(path: Path) -> None:
     found = overview(written(path, samples), NOW, SPANS["1h"])
     assert [session["state"]["model"] for session in found["sessions"]] == ["new"]
     assert max(value or 0 for value in found["memory"]["memory"]) in (200, 300)
+
+
+def from_another_process(path: Path, sample: Sample) -> None:
+    """By one that has our number, as in a container, where every process may be given the same."""
+    code = (
+        f"import os; os.getpid = lambda: {os.getpid()}\n"
+        "from pathlib import Path; from rest_lsp.history.events import Sample\n"
+        "from rest_lsp.history.writer import Appender\n"
+        f"appender = Appender(Path({str(path)!r}), {PLENTY}); appender.append([{sample!r}]); appender.close()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_the_windows_of_a_process_share_is_counted_once(path: Path) -> None:
+    for window in (
+        Sample(NOW, "/a", 300, 50, 7, {"model": "small"}),
+        Sample(NOW + 1, "/b", 300, 50, 9, {"model": "small"}),
+        Sample(NOW + 2, "/b", 300, 20, 9, {"model": "large"}),
+    ):
+        written(path, [window]).close()
+    from_another_process(path, Sample(NOW + 3, "/a", 100, 50, 7, {"model": "small"}))
+    found = overview(open_to_read(path), NOW + 3, SPANS["1h"])["memory"]
+    assert {name: values[-1] for name, values in found.items()} == {"memory": 400, "kv": 120, "store": 16}
+
+
+def test_processes_that_follow_one_another_are_not_added_up(path: Path) -> None:
+    step = SPANS["30d"].step
+    written(path, [Sample(NOW // step * step, "/a", 300, 50, 7)]).close()
+    from_another_process(path, Sample(NOW // step * step + step / 2, "/a", 100, 50, 7))
+    found = overview(open_to_read(path), NOW, SPANS["30d"])["memory"]
+    assert {name: values[-1] for name, values in found.items()} == {"memory": 200, "kv": 50, "store": 7}

@@ -41,11 +41,11 @@ const OVER_TIME = [
   },
   {
     title: "Memory",
-    about: "Of all serving processes together: resident, of which the KV caches; the index is mapped from disk.",
+    about: "Of all serving processes together: resident, of which the KV caches; indexes, mapped from disk. What windows share counts once.",
     series: [
       { label: "process", format: bytes, of: (data) => data.memory.memory },
       { label: "KV cache", format: bytes, of: (data) => data.memory.kv },
-      { label: "index", format: bytes, of: (data) => data.memory.store },
+      { label: "indexes", format: bytes, of: (data) => data.memory.store },
     ],
   },
 ];
