@@ -19,9 +19,7 @@ from rest_lsp.daemon.wire import (
     pack,
     unpack,
 )
-
-MAX_UNREAD_BYTES = 64 << 20
-"""A front that leaves so much unread has stopped; keeping more for it would take the memory of the others."""
+from rest_lsp.server.frames import MAX_UNREAD_BYTES
 
 _REST_S = 60.0
 """Within so long after its length the rest of a message must come."""

@@ -93,6 +93,7 @@ class Front:
                 self._codes.put(message.code)
             elif isinstance(message, Closing):
                 self._wanted.clear()
+            self._writer.await_room()
 
     def _restore(self, *, is_steady: bool) -> None:
         """Find another daemon and tell it everything."""

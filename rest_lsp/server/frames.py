@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
 MAX_HEADER_BYTES = 16 * 1024
+MAX_UNREAD_BYTES = 64 * 1024 * 1024
+"""Whoever leaves so much unread has stopped; keeping more for them would take the memory of others."""
 
 _LENGTH_LINE = re.compile(rb"Content-Length:[ \t]*(\d{1,20})[ \t]*\r\n", re.IGNORECASE)
 _HEADER_LINES = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*\r\n)*")

@@ -35,6 +35,7 @@ from rest_lsp.daemon.wire import (
     Welcome,
     pack,
 )
+from rest_lsp.server.frames import MAX_UNREAD_BYTES
 from tests.e2e.files_daemon import PATIENCE_S, START, answers, is_ended
 from tests.waiting import wait_until
 
@@ -237,6 +238,24 @@ def test_a_message_beyond_the_limit_ends_its_connection(front: Connection, addre
         assert connection.receive() == Left(1)
         assert connection.receive() is None
     assert answers(front)
+
+
+def test_a_front_that_does_not_read_is_let_go(front: Connection, address: Address) -> None:
+    """And what was kept for it."""
+    other = join(hello([]), address, START)
+    request = Frame(b'{"jsonrpc": "2.0", "id": "%s", "method": "none"}' % (b"x" * 1_000_000))
+    with contextlib.suppress(OSError):
+        for _ in range(2 * MAX_UNREAD_BYTES // len(request.body)):
+            other.send(request)
+
+    def n_clients() -> int:
+        report = ask(address, "status")
+        assert report is not None
+        return len(report.clients)
+
+    wait_until(lambda: n_clients() == 1, "it is let go", PATIENCE_S)
+    assert answers(front)
+    other.close()
 
 
 @by_unix_socket

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSI
 
 KILLS = 20
 PATIENCE_S = 60.0
+FRONT_BYTES = 60_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +137,41 @@ def test_a_killed_front_leaves_no_document_and_no_work(windows: list[LspClient],
     assert windows[1].complete("file:///nowhere/b.py", 0, 4), "the thread of the model is free again"
     pids = [client.pid for client in report_of(address).clients]
     assert windows[0].process.pid not in pids
+
+
+class Dozing(LspClient):
+    """An editor that reads while it is awake."""
+
+    def __init__(self, **env: str) -> None:
+        self.awake = threading.Event()
+        self.awake.set()
+        super().__init__(**env)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        self.awake.wait()
+        super()._take(message)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory as proc(5) has it")
+def test_an_editor_that_does_not_read_costs_no_memory_and_is_served_again(address: Address) -> None:
+    with Dozing(**{TRANSPORT_VARIABLE: address.transport}) as client:
+        client.initialize()
+        client.wait_for_state("ready")
+        uri, text = "file:///nowhere/a.py", "say:" + "x" * (1 << 20)
+        client.open(uri, text)
+        assert client.complete(uri, 0, len(text), kind=2)
+        client.awake.clear()
+        for _ in range(200):
+            client.post_completion(uri, 0, len(text), kind=2)
+        wait_for_report(address, lambda report: not report.clients)
+        assert resident_bytes(client.process.pid) < FRONT_BYTES
+        client.awake.set()
+        assert client.complete(uri, 0, len(text), kind=2)
+        assert report_of(address).clients
+
+
+def resident_bytes(process_id: int) -> int:
+    return int(Path(f"/proc/{process_id}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def report_of(address: Address) -> Report:
