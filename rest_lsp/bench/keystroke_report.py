@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rest_lsp.bench.censored import CensoredTimes
 from rest_lsp.bench.keystroke_replay import KeyEvent
 from rest_lsp.bench.machine import Machine
 
@@ -41,6 +42,8 @@ class Summary:
     answered     time of the keys that were answered before the next one came
     all_keys     of all keys; one that was superseded counts for as long as somebody waited, which was too short
     model, cache, rule   `answered` by who answered
+    censored     of all keys; one that was superseded would have waited for longer than it did
+    censored_model  the same of the keys that went to the model, whether it came to an answer or not
     shares       of the requests: answered from the cache, by the model, by a rule; superseded; shown
     typed, saved characters that were typed, and that came by suggestions (each Tab subtracted)
     prefixes     of the distinct suggestions by the model, the shares that were right as a whole, in the first line, in
@@ -56,6 +59,8 @@ class Summary:
     model: Times
     cache: Times
     rule: Times
+    censored: CensoredTimes
+    censored_model: CensoredTimes
     shares: Mapping[str, float]
     typed: int
     saved: int
@@ -157,6 +162,8 @@ def summarise(arm: str, project: str | None, events: Sequence[KeyEvent]) -> Summ
         model=_of_source(answered, "model"),
         cache=_of_source(answered, "cache"),
         rule=_of_source(answered, "rule"),
+        censored=_censored(events),
+        censored_model=_censored([event for event in events if event.source == "model"]),
         shares=shares,
         typed=sum(not event.is_accept for event in events),
         saved=sum(event.n_saved for event in events),
@@ -167,6 +174,13 @@ def summarise(arm: str, project: str | None, events: Sequence[KeyEvent]) -> Summ
 
 def _of_source(events: Iterable[KeyEvent], source: str) -> Times:
     return Times.of(event.latency_ms or 0.0 for event in events if event.source == source)
+
+
+def _censored(events: Sequence[KeyEvent]) -> CensoredTimes:
+    return CensoredTimes.of(
+        [event.latency_ms for event in events if event.latency_ms is not None],
+        [event.gap_ms for event in events if event.latency_ms is None],
+    )
 
 
 def _prefixes(shown: Sequence[KeyEvent]) -> dict[str, float]:

@@ -6,9 +6,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from rest_lsp.bench.censored import CensoredTimes
 from rest_lsp.bench.keystroke_report import KeystrokeReport, Summary, Times
 
 TIMES = ("keys", "answered\np50/p95", "all keys\np50/p95", "model\np50/p95", "cache\np50/p99", "errors")
+CENSORED = ("all keys", "superseded", "p50/p95", "of the\nmodel", "superseded", "p50/p95")
 WORTH = ("from\ncache", "by\nmodel", "by\nrule", "too\nlate", "shown", "typed", "saved", "saved per\ntyped")
 
 
@@ -16,6 +18,7 @@ def print_keystrokes(console: Console, report: KeystrokeReport) -> None:
     """Latencies and shares, what suggestions were worth, then what the server took."""
     summaries = report.summaries()
     console.print(_times(report, summaries))
+    console.print(_censored(summaries))
     console.print(_worth(summaries))
     for summary in summaries:
         if summary.project is None:
@@ -44,6 +47,17 @@ def _times(report: KeystrokeReport, summaries: list[Summary]) -> Table:
         times = (_pair(summary.answered), _pair(summary.all_keys), _pair(summary.model), cache)
         _add(table, summary, str(summary.keys), *times, str(summary.errors))
     return table
+
+
+def _censored(summaries: list[Summary]) -> Table:
+    table = _empty_table("Milliseconds, where a superseded key waited at least so long (Kaplan-Meier)", CENSORED)
+    for summary in summaries:
+        _add(table, summary, *_cells(summary.censored), *_cells(summary.censored_model))
+    return table
+
+
+def _cells(times: CensoredTimes) -> tuple[str, str, str]:
+    return str(times.n), str(times.n_cut), f"{_number(times.p50)}/{_number(times.p95)}"
 
 
 def _worth(summaries: list[Summary]) -> Table:
