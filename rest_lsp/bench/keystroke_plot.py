@@ -49,11 +49,11 @@ def _draw_timeline(axes: Axes, report: KeystrokeReport, arm: str) -> None:
 
 def _draw_saved(axes: Axes, report: KeystrokeReport) -> None:
     summaries = report.summaries()
-    names = list(dict.fromkeys(summary.project or "all" for summary in summaries))
+    names = list(dict.fromkeys(summary.group for summary in summaries))
     width = 0.8 / max(1, len(report.arms))
     for index, arm in enumerate(report.arms):
         own = [summary for summary in summaries if summary.arm == arm]
-        places = [names.index(summary.project or "all") + index * width for summary in own]
+        places = [names.index(summary.group) + index * width for summary in own]
         axes.bar(places, [summary.saved_per_typed for summary in own], width=0.9 * width, label=arm)
     axes.set_xticks(range(len(names)), names, fontsize=8)
     axes.set_title("Characters saved per character typed")

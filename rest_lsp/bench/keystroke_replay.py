@@ -1,4 +1,4 @@
-"""Types real function bodies key by key at a human cadence, takes what is exactly right, and notes what came when.
+"""Types real code key by key at a human cadence, takes what is exactly right, and notes what came when.
 
 Knows neither servers nor models: whoever helps is an Assistant.
 """
@@ -37,6 +37,7 @@ class KeyEvent:
     n_shown         characters of the suggestion, `n_right` of them from its start are what is to be written
     n_word, n_line  characters of its first word and first line
     source          cache, model or rule; empty where nobody said
+    is_mid_line     it was typed into a line that goes on behind it, and not into a function's body
     """
 
     arm: str
@@ -55,6 +56,7 @@ class KeyEvent:
     is_right: bool = False
     error: str | None = None
     source: str = ""
+    is_mid_line: bool = False
 
 
 class Cadence:
@@ -78,13 +80,14 @@ class Replay:
     seed: int
     start_s: float
     on_key: Callable[[KeyEvent], None]
+    is_mid_line: bool = False
 
     def type_project(self, selection: Selection) -> Iterator[KeyEvent]:
-        """Function after function, each in its file as if it had not been written yet."""
+        """Hole after hole, each in its file as if it had not been written yet."""
         for hole in selection.holes:
-            yield from self.type_body(selection, hole)
+            yield from self.type_hole(selection, hole)
 
-    def type_body(self, selection: Selection, hole: Hole) -> Iterator[KeyEvent]:
+    def type_hole(self, selection: Selection, hole: Hole) -> Iterator[KeyEvent]:
         typist = Typist(hole.text[: hole.offset], hole.text[hole.offset :], hole.truth)
         self.assistant.open(selection.workspace / hole.case.path, typist.text)
         cadence = Cadence(self.cadence_s, f"{self.seed}:{hole.case.id}")
@@ -109,7 +112,7 @@ class Replay:
             asked_s = self.assistant.ask(typist.cursor)
             event = KeyEvent(
                 self.arm, selection.name, hole.case.id, version, asked_s - self.start_s,
-                is_accept=not edit.is_key, n_saved=n_saved,
+                is_accept=not edit.is_key, n_saved=n_saved, is_mid_line=self.is_mid_line,
             )  # fmt: skip
 
 
@@ -119,8 +122,7 @@ def choose(typist: Typist, reply: Reply | None) -> tuple[Edit | None, int]:
     if shown is not None and typist.is_right(*shown[1:], shown.text):
         n_saved = len(shown.text) - (shown.end - shown.start) - 1
         if n_saved >= LEAST_SAVED:
-            cursor = shown.start + len(shown.text)
-            return Edit(shown.start, shown.end, shown.text, cursor, is_key=False), n_saved
+            return typist.taken(shown.start, shown.end, shown.text), n_saved
     return typist.next_edit(), 0
 
 

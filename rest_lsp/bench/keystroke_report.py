@@ -13,6 +13,8 @@ from rest_lsp.bench.censored import CensoredTimes
 from rest_lsp.bench.keystroke_replay import KeyEvent
 from rest_lsp.bench.machine import Machine
 
+OURS, BARE = "ours", "bare"
+ALL, MID_LINE = "all", "mid-line"
 WARM_KEYS = 1000
 """Memory is compared with what it was after so many keys."""
 
@@ -37,8 +39,9 @@ class Times:
 
 @dataclass(frozen=True)
 class Summary:
-    """One arm in one project, or in all.
+    """One arm in one project, or in all: the bodies of functions, or what was typed into the middle of lines.
 
+    group        the project, ALL or MID_LINE
     answered     time of the keys that were answered before the next one came
     all_keys     of all keys; one that was superseded counts for as long as somebody waited, which was too short
     model, cache, rule   `answered` by who answered
@@ -51,7 +54,7 @@ class Summary:
     """
 
     arm: str
-    project: str | None
+    group: str
     keys: int
     errors: int
     answered: Times
@@ -121,14 +124,29 @@ class KeystrokeReport:
         return list(self.figures)
 
     def summaries(self) -> list[Summary]:
-        """Every arm as a whole, then by project."""
+        """Every arm as a whole, then by project; what was typed into the middle of lines stands by itself behind."""
         found: list[Summary] = []
         for arm in self.arms:
             own = [event for event in self.events if event.arm == arm]
-            projects = list(dict.fromkeys(event.project for event in own))
-            groups = [None, *projects] if len(projects) > 1 else [None]
-            found += [summarise(arm, group, [e for e in own if group in (None, e.project)]) for group in groups]
+            bodies = [event for event in own if not event.is_mid_line]
+            projects = list(dict.fromkeys(event.project for event in bodies))
+            groups = {ALL: bodies} | {
+                project: [event for event in bodies if event.project == project]
+                for project in projects if len(projects) > 1
+            }  # fmt: skip
+            if mid_line := [event for event in own if event.is_mid_line]:
+                groups[MID_LINE] = mid_line
+            found += [summarise(arm, group, events) for group, events in groups.items()]
         return found
+
+    def advantages(self) -> dict[str, float]:
+        """What ours saved per typed over what the bare model did, by group; where it saved anything."""
+        saved = {(each.arm, each.group): each.saved_per_typed for each in self.summaries()}
+        return {
+            name: round(ratio / saved[BARE, name], 4)
+            for (arm, name), ratio in saved.items()
+            if arm == OURS and saved.get((BARE, name))
+        }
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -136,6 +154,7 @@ class KeystrokeReport:
             "machine": self.machine.to_json(),
             "cadence_ms": self.cadence_ms,
             "seed": self.seed,
+            "advantages": self.advantages(),
             "summaries": [summary.to_json() for summary in self.summaries()],
             "arms": {
                 arm: {**asdict(figures), "wasted_share": figures.wasted_share, "memory_growth": figures.memory_growth}
@@ -145,7 +164,7 @@ class KeystrokeReport:
         }
 
 
-def summarise(arm: str, project: str | None, events: Sequence[KeyEvent]) -> Summary:
+def summarise(arm: str, group: str, events: Sequence[KeyEvent]) -> Summary:
     answered = [event for event in events if event.latency_ms is not None]
     n = max(1, len(events))
     sources = Counter(event.source for event in answered)
@@ -154,7 +173,7 @@ def summarise(arm: str, project: str | None, events: Sequence[KeyEvent]) -> Summ
     shares["shown"] = round(sum(event.n_shown > 0 for event in events) / n, 4)
     return Summary(
         arm=arm,
-        project=project,
+        group=group,
         keys=len(events),
         errors=sum(event.error is not None for event in events),
         answered=Times.of(event.latency_ms or 0.0 for event in answered),

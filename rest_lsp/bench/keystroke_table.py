@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rest_lsp.bench.censored import CensoredTimes
-from rest_lsp.bench.keystroke_report import KeystrokeReport, Summary, Times
+from rest_lsp.bench.keystroke_report import ALL, MID_LINE, KeystrokeReport, Summary, Times
 
 TIMES = ("keys", "answered\np50/p95", "all keys\np50/p95", "model\np50/p95", "cache\np50/p99", "errors")
 CENSORED = ("all keys", "superseded", "p50/p95", "of the\nmodel", "superseded", "p50/p95")
@@ -21,23 +21,18 @@ def print_keystrokes(console: Console, report: KeystrokeReport) -> None:
     console.print(_censored(summaries))
     console.print(_worth(summaries))
     for summary in summaries:
-        if summary.project is None:
+        if summary.group in (ALL, MID_LINE):
             prefixes = ", ".join(f"{name} {share:.1%}" for name, share in summary.prefixes.items())
             console.print(
-                f"{summary.arm}: {summary.accepts} suggestions taken, {summary.saved} characters saved, "
+                f"{_titled(summary)}: {summary.accepts} suggestions taken, {summary.saved} characters saved, "
                 f"{summary.typed} keys typed. Suggestions of the model right in: {prefixes}.", highlight=False,
             )  # fmt: skip
     for arm in report.arms:
         _print_figures(console, report, arm)
-    if ratio := advantage(summaries):
-        console.print(f"Saved per typed: {ratio:.2f} × that of the bare model.")
+    if ratios := report.advantages():
+        each = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+        console.print(f"Saved per typed, times that of the bare model: {each}.", highlight=False)
     console.print(f"{report.machine.label}; keys every {report.cadence_ms:g} ms on average, seed {report.seed}.")
-
-
-def advantage(summaries: list[Summary]) -> float | None:
-    """Of ours over the bare model."""
-    totals = {summary.arm: summary.saved_per_typed for summary in summaries if summary.project is None}
-    return totals["ours"] / totals["bare"] if totals.get("bare") and "ours" in totals else None
 
 
 def _times(report: KeystrokeReport, summaries: list[Summary]) -> Table:
@@ -77,7 +72,12 @@ def _empty_table(title: str, columns: tuple[str, ...]) -> Table:
 
 
 def _add(table: Table, summary: Summary, *cells: str) -> None:
-    table.add_row(summary.project or summary.arm, *cells, style=None if summary.project else "bold")
+    is_total = summary.group in (ALL, MID_LINE)
+    table.add_row(_titled(summary) if is_total else summary.group, *cells, style="bold" if is_total else None)
+
+
+def _titled(summary: Summary) -> str:
+    return summary.arm if summary.group == ALL else f"{summary.arm}, {summary.group}"
 
 
 def _print_figures(console: Console, report: KeystrokeReport, arm: str) -> None:

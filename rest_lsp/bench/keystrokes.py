@@ -1,6 +1,7 @@
 """`rest-lsp bench keystrokes`: real functions typed key by key through a real server, and what it was worth.
 
-Arms run one after the other with the same keys at the same times; a suggestion that is taken shortens the rest.
+Behind the functions of a project arguments are added to calls in its lines, with code right of the cursor.  Arms run
+one after the other with the same keys at the same times; a suggestion that is taken shortens the rest.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from rest_lsp.bench.assistants import BareAssistant, ServerAssistant
 from rest_lsp.bench.bare_model import BareModel
 from rest_lsp.bench.keystroke_plot import write_keystroke_plot
 from rest_lsp.bench.keystroke_replay import KeyEvent, Replay
-from rest_lsp.bench.keystroke_report import ArmFigures, KeystrokeReport
+from rest_lsp.bench.keystroke_report import BARE, OURS, ArmFigures, KeystrokeReport
 from rest_lsp.bench.keystroke_table import print_keystrokes
 from rest_lsp.bench.machine import this_machine
+from rest_lsp.bench.mid_line import mid_line_holes
 from rest_lsp.bench.plot import check_plotting
 from rest_lsp.bench.recorded import RECORDED, replay_recording
 from rest_lsp.bench.selection import Selection, select_projects
@@ -35,7 +37,6 @@ from rest_lsp.config import Settings
 from rest_lsp.errors import RestLspError
 from rest_lsp.workspace import model_name
 
-OURS, BARE = "ours", "bare"
 PROJECTS = "flask,requests,werkzeug,httpx"
 MIN_CHARACTERS, MAX_CHARACTERS = 80, 700
 _MEMORY_EVERY = 25
@@ -47,6 +48,7 @@ class KeystrokeOptions:
 
     projects: str = PROJECTS
     limit: int = 3
+    mid_line: int = 6
     keys: int | None = None
     arms: str = f"{OURS},{BARE}"
     cadence_ms: float = 200.0
@@ -55,6 +57,14 @@ class KeystrokeOptions:
     json: Path | None = None
     plot: Path | None = None
     overrides: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is typed in one project, first the bodies of functions; `mid_line` in the same files and the same server."""
+
+    bodies: Selection
+    mid_line: Selection
 
 
 @dataclass
@@ -96,13 +106,13 @@ def run_keystrokes(options: KeystrokeOptions) -> None:
 
 def run_arms(options: KeystrokeOptions, settings: Settings) -> tuple[list[KeyEvent], dict[str, ArmFigures]]:
     """Each arm with the same functions."""
-    arms, selections = parse_arms(options.arms), functions_of(options, settings)
+    arms, workloads = parse_arms(options.arms), workloads_of(options, settings)
     events: list[KeyEvent] = []
     figures: dict[str, ArmFigures] = {}
-    run_of: dict[str, Callable[[Course, Sequence[Selection]], ArmFigures]] = {OURS: run_ours, BARE: run_bare}
+    run_of: dict[str, Callable[[Course, Sequence[Workload]], ArmFigures]] = {OURS: run_ours, BARE: run_bare}
     for arm in arms:
         course = Course(options, settings)
-        figures[arm] = run_of[arm](course, selections)
+        figures[arm] = run_of[arm](course, workloads)
         events += course.events
     return events, figures
 
@@ -111,6 +121,12 @@ def check_measuring() -> None:
     """Raises RestLspError when psutil is missing, before anything is typed."""
     if find_spec("psutil") is None:
         raise RestLspError("Watching the server's memory needs psutil.", 'Install it: pip install "rest-lsp[bench]".')
+
+
+def workloads_of(options: KeystrokeOptions, settings: Settings) -> list[Workload]:
+    """Until a number of keys has been typed there are only bodies, again and again."""
+    n_mid_line = options.mid_line if options.keys is None else 0
+    return [Workload(bodies, mid_line_holes(bodies, n_mid_line)) for bodies in functions_of(options, settings)]
 
 
 def functions_of(options: KeystrokeOptions, settings: Settings) -> list[Selection]:
@@ -130,33 +146,41 @@ def is_usual(truth: str) -> bool:
     return MIN_CHARACTERS <= len(truth) <= MAX_CHARACTERS and not {"\t", "\r"} & {*truth}
 
 
-def run_ours(course: Course, selections: Sequence[Selection]) -> ArmFigures:
+def run_ours(course: Course, workloads: Sequence[Workload]) -> ArmFigures:
     """A server per project, since a workspace belongs to it; of the last one the storm and the memory are reported."""
     figures = ArmFigures()
-    used: dict[str, float] = {}
     start_s = time.perf_counter()
-    for selection in selections:
-        assistant = ServerAssistant(selection.workspace, server_options(course.options, selection))
+    for workload in workloads:
+        bodies = workload.bodies
+        assistant = ServerAssistant(bodies.workspace, server_options(course.options, bodies))
         try:
-            memory: list[tuple[int, int]] = []
-            first = len(course.events)
-            goes_on = course.take(shown_events(assistant, selection, course, start_s, memory))
+            first, memory = len(course.events), list[tuple[int, int]]()
+            goes_on = course.take(shown_events(assistant, bodies, course, start_s, memory))
+            figures = after_bodies(figures, assistant, memory)
+            course.take(typed(OURS, assistant, workload.mid_line, course, start_s, is_mid_line=True))
             judged(course.events[first:], assistant.outcomes())
-            engine = assistant.stats()["engine"]
-            for name in ("answers", "given_up", "ahead"):
-                spent_ms = engine[f"{name}_ms"] - assistant.before["engine"][f"{name}_ms"]
-                used[name] = used.get(name, 0.0) + spent_ms
-            lingered = {"p50": engine["lingered_p50_ms"], "p99": engine["lingered_p99_ms"]}
-            if len(memory) >= len(figures.memory):
-                figures = replace(figures, memory=memory)
-            is_last = selection is selections[-1] or not goes_on
-            calm = storm(assistant.process, selection) if is_last else {}
-            figures = replace(figures, model_ms=dict(used), lingered=lingered, storm=calm)
+            if workload is workloads[-1] or not goes_on:
+                figures = replace(figures, storm=storm(assistant.process, bodies))
         finally:
             assistant.close()
         if not goes_on:
             break
     return figures
+
+
+def after_bodies(figures: ArmFigures, assistant: ServerAssistant, memory: Sequence[tuple[int, int]]) -> ArmFigures:
+    """With what this server's model has done so far; the longest record of memory is kept."""
+    engine, before = assistant.stats()["engine"], assistant.before["engine"]
+    model_ms = {
+        name: figures.model_ms.get(name, 0.0) + engine[f"{name}_ms"] - before[f"{name}_ms"]
+        for name in ("answers", "given_up", "ahead")
+    }
+    return replace(
+        figures,
+        model_ms=model_ms,
+        memory=memory if len(memory) >= len(figures.memory) else figures.memory,
+        lingered={"p50": engine["lingered_p50_ms"], "p99": engine["lingered_p99_ms"]},
+    )
 
 
 def shown_events(
@@ -174,35 +198,36 @@ def shown_events(
         if n_keys % _MEMORY_EVERY == 0:
             memory.append((n_keys, process.memory_info().rss))
 
-    yield from typed(OURS, assistant, selection, course, start_s, note)
+    yield from typed(OURS, assistant, selection, course, start_s, on_key=note)
 
 
-def run_bare(course: Course, selections: Sequence[Selection]) -> ArmFigures:
-    """The model in this process."""
+def run_bare(course: Course, workloads: Sequence[Workload]) -> ArmFigures:
+    """The model in this process; what it worked is of the bodies, which come first."""
     with progress_bars() as progress:
         model = load_model(course.settings, progress)
     assistant = BareAssistant(BareModel(model, course.settings.completion).write, LONGEST_S)
     start_s = time.perf_counter()
     try:
-        for selection in selections:
-            if not course.take(typed(BARE, assistant, selection, course, start_s, lambda _event: None)):
+        for workload in workloads:
+            if not course.take(typed(BARE, assistant, workload.bodies, course, start_s)):
                 break
+        model_ms = {"answers": 1e3 * assistant.answers_s, "given_up": 1e3 * assistant.given_up_s}
+        for workload in workloads:
+            course.take(typed(BARE, assistant, workload.mid_line, course, start_s, is_mid_line=True))
     finally:
         assistant.close()
     for event in course.events:
         event.source = "model"
-    return ArmFigures(
-        model_ms={"answers": 1e3 * assistant.answers_s, "given_up": 1e3 * assistant.given_up_s},
-    )
+    return ArmFigures(model_ms=model_ms)
 
 
 def typed(
-    arm: str, assistant: ServerAssistant | BareAssistant, selection: Selection, course: Course, start_s: float,
-    on_key: Callable[[KeyEvent], None],
+    arm: str, assistant: ServerAssistant | BareAssistant, selection: Selection, course: Course, start_s: float, *,
+    on_key: Callable[[KeyEvent], None] = lambda _event: None, is_mid_line: bool = False,
 ) -> Iterator[KeyEvent]:  # fmt: skip
     """With a bar on the terminal."""
     options = course.options
-    replay = Replay(arm, assistant, options.cadence_ms / 1e3, options.seed, start_s, on_key)
+    replay = Replay(arm, assistant, options.cadence_ms / 1e3, options.seed, start_s, on_key, is_mid_line)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task(f"{arm}: {selection.name}, keys", total=sum(len(h.truth) for h in selection.holes))

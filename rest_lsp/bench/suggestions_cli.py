@@ -17,6 +17,10 @@ def keystrokes(
         str, typer.Option(help="Pinned projects whose functions are typed, with commas.", metavar="NAMES")
     ] = "flask,requests,werkzeug,httpx",
     limit: Annotated[int, typer.Option(min=1, help="Functions to type in each project.")] = 3,
+    mid_line: Annotated[
+        int,
+        typer.Option(min=0, help="Arguments to add to calls there, with code right of the cursor; a row of their own."),
+    ] = 6,
     keys: Annotated[
         int | None, typer.Option(min=1, help="Type until so many keys, in the first project; 10000 shows memory.")
     ] = None,
@@ -35,7 +39,7 @@ def keystrokes(
     """Type real functions key by key through a real server, and take what is exactly right.
 
     Says how soon answers came and from where, how many were shown and right, what they saved, and what the server took.
-    The files that are typed into are left out of the index.
+    The files that are typed into are left out of the index. Until --keys only functions are typed.
 
         rest-lsp bench keystrokes --json keystrokes.json --plot keystrokes.png
 
@@ -49,6 +53,7 @@ def keystrokes(
         KeystrokeOptions(
             projects=projects,
             limit=limit,
+            mid_line=mid_line,
             keys=keys,
             arms=arms,
             cadence_ms=cadence,

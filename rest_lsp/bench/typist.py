@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 CLOSERS = frozenset(PAIRS.values())
+CLOSES_BEFORE = frozenset(";:.,=>") | CLOSERS
 QUOTES = frozenset("\"'")
 INDENT = 4
 _STRING_PREFIX = re.compile(r"(?:^|\W)[rbfuRBFU]{1,2}$")
@@ -85,14 +86,26 @@ class Typist:
         self._quote = _open_quote(written)
 
     def is_right(self, start: int, end: int, text: str) -> bool:
-        """Whether taking this suggestion brings exactly what is to be written, and leaves nothing to delete."""
+        """Whether taking this suggestion brings exactly what is to be written, and leaves nothing to delete.
+
+        What stands behind the cursor may be written anew where it is the same again and nothing is missing before it.
+        """
         cursor = self.cursor
-        if not len(self._head) <= start <= cursor <= end <= cursor + len(self.automatic):
+        if not len(self._head) <= start <= cursor <= end:
             return False
+        if n_anew := self._n_anew(end):
+            written = self.text[len(self._head) : start] + text
+            return written == self._truth + self._after[:n_anew]
         written = self.text[len(self._head) : start] + text
         rest = iter(self._truth[len(written) :])
         left = self.automatic[end - cursor :]
         return self._truth.startswith(written) and all(char in rest for char in left)
+
+    def taken(self, start: int, end: int, text: str) -> Edit:
+        """What taking a suggestion that is right changes."""
+        n_anew = self._n_anew(end)
+        text = text[: len(text) - n_anew]
+        return Edit(start, end - n_anew, text, start + len(text), is_key=False)
 
     def n_right(self, start: int, end: int, text: str) -> int:
         """How many characters of a suggestion are what is to be written next."""
@@ -102,6 +115,10 @@ class Typist:
         while n < min(len(text), len(expected)) and text[n] == expected[n]:
             n += 1
         return max(0, n - len(typed))
+
+    def _n_anew(self, end: int) -> int:
+        """How much of `after` an edit up to `end` replaces."""
+        return max(0, end - self.cursor - len(self.automatic))
 
     @property
     def _is_on_way(self) -> bool:
@@ -120,7 +137,7 @@ class Typist:
     def _pair_of(self, char: str) -> str:
         """The closer that the editor adds to `char`."""
         following = (self.automatic + self._after)[:1]
-        if following and not (following.isspace() or following in CLOSERS):
+        if following and not (following.isspace() or following in CLOSES_BEFORE):
             return ""
         if char in PAIRS:
             return PAIRS[char]

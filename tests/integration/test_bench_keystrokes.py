@@ -21,7 +21,8 @@ from tests.files_cli import SOURCE, Place
 from tests.waiting import wait_until
 
 BODY = "    total = 0\n    for value in values:\n        total = total + value * {number}\n    return [total, (1, 2)]\n"
-MODULE = '"""Sums."""\n\n' + "\n\n".join(f"def sum_{n}(values):\n" + BODY.format(number=n) for n in range(8))
+CALL = "NAME = find(environment, default_name, x)"
+MODULE = f'"""Sums."""\n\n{CALL}\n\n' + "\n\n".join(f"def sum_{n}(values):\n" + BODY.format(number=n) for n in range(8))
 
 
 @pytest.fixture
@@ -36,9 +37,9 @@ def measure(tmp_path: Path, *arguments: str) -> dict[str, Any]:
 @pytest.mark.usefixtures("place")
 def test_every_key_is_sent_and_what_became_of_it_is_known(tmp_path: Path) -> None:
     report = measure(tmp_path, "--projects", "tiny", "--limit", "1", "--cadence", "5")
-    by_arm = {summary["arm"]: summary for summary in report["summaries"]}
+    by_arm = {summary["arm"]: summary for summary in report["summaries"] if summary["group"] == "all"}
     assert by_arm.keys() == {"ours", "bare"}
-    ours = [event for event in report["events"] if event["arm"] == "ours"]
+    ours = [event for event in report["events"] if event["arm"] == "ours" and not event["is_mid_line"]]
     assert by_arm["ours"]["errors"] == 0
     assert len(ours) == by_arm["ours"]["keys"] > 60
     assert all(event["latency_ms"] is not None or event["gap_ms"] > 0 for event in ours)
@@ -46,6 +47,9 @@ def test_every_key_is_sent_and_what_became_of_it_is_known(tmp_path: Path) -> Non
     assert report["arms"]["ours"]["storm"]["requests"] == 500
     assert report["arms"]["ours"]["storm"]["errors"] == 0
     assert report["arms"]["ours"]["memory"]
+    within = [summary for summary in report["summaries"] if summary["group"] == "mid-line"]
+    assert {summary["arm"] for summary in within} == {"ours", "bare"}
+    assert all(summary["keys"] == len(", default_name") and summary["errors"] == 0 for summary in within)
 
 
 def test_a_session_is_recorded_for_its_owner_alone_and_can_be_sent_again(place: Place, tmp_path: Path) -> None:

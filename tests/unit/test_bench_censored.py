@@ -6,7 +6,7 @@ import random
 
 from rest_lsp.bench.censored import CensoredTimes
 from rest_lsp.bench.keystroke_replay import KeyEvent
-from rest_lsp.bench.keystroke_report import summarise
+from rest_lsp.bench.keystroke_report import ALL, summarise
 
 
 def test_what_was_cut_short_is_not_short() -> None:
@@ -38,7 +38,7 @@ def test_superseded_keys_that_went_to_the_model_are_among_its_own() -> None:
     events = [KeyEvent("ours", "p", "c", n, 0.0, gap_ms=300.0, source="model") for n in range(3)]
     events[0].latency_ms, events[1].latency_ms = 100.0, 400.0
     events.append(KeyEvent("ours", "p", "c", 3, 0.0, latency_ms=1.0, source="cache"))
-    summary = summarise("ours", None, events)
+    summary = summarise("ours", ALL, events)
     assert (summary.model.n, summary.model.p50) == (2, 250.0)
     assert summary.censored_model == CensoredTimes(3, 1, 400.0, 400.0)
     assert summary.censored == CensoredTimes(4, 1, 100.0, 400.0)

@@ -6,7 +6,8 @@ import pytest
 
 from rest_lsp.bench.assistants import Reply, Shown
 from rest_lsp.bench.keystroke_replay import Cadence, KeyEvent, choose, n_first_word, note
-from rest_lsp.bench.keystroke_report import ArmFigures, Times, summarise
+from rest_lsp.bench.keystroke_report import ALL, ArmFigures, KeystrokeReport, Times, summarise
+from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.typist import Edit, Typist
 
 HEAD, AFTER = "def f(a):\n    ", "\n\n\nx = 1\n"
@@ -66,6 +67,23 @@ def test_only_what_is_exactly_right_is_taken() -> None:
     assert (taken.is_key, n_saved) == (True, 0), "Tab saves nothing where one key writes as much"
 
 
+def test_in_the_middle_of_a_line_pairs_are_closed_where_editors_do() -> None:
+    edits = type_all(Typist("f(a", ", c)\n", ", g(b)"))
+    assert [edit.text for edit in edits] == [",", " ", "g", "()", "b", ")"]
+    assert type_all(Typist("f(", "c)\n", "(b), "))[0].text == "(", "not before a word"
+
+
+def test_code_that_stands_there_may_be_written_anew_but_not_twice_nor_too_soon() -> None:
+    typist = Typist("f(a", ").g\n", ", b")
+    cursor = typist.cursor
+    assert typist.is_right(cursor, cursor + 1, ", b)")
+    assert not typist.is_right(cursor, cursor, ", b)"), "the closer would be there twice"
+    assert not typist.is_right(cursor, cursor + 1, ",)"), "something is missing before it"
+    assert not typist.is_right(cursor, cursor + 1, ", b]")
+    typist.apply(typist.taken(cursor, cursor + 1, ", b)"))
+    assert (typist.text, typist.is_done) == ("f(a, b).g\n", True)
+
+
 def test_a_long_right_suggestion_ends_the_typing() -> None:
     typist = Typist(HEAD, AFTER, "return total(a)")
     shown = Shown("return total(a)", len(HEAD), len(HEAD))
@@ -85,7 +103,7 @@ def test_what_came_before_the_next_key_is_noted() -> None:
     assert (answered.latency_ms, answered.n_right, answered.n_line, answered.n_word) == (250.0, 8, 8, 6)
     assert late.latency_ms is None
     answered.source, late.gap_ms = "model", 100.0
-    summary = summarise("ours", None, [answered, late])
+    summary = summarise("ours", ALL, [answered, late])
     assert summary.answered == Times(1, 250.0, 250.0, 250.0)
     assert summary.all_keys.n == 2
     assert summary.shares == {"cache": 0, "model": 0.5, "rule": 0, "superseded": 0.5, "shown": 0.5}
@@ -106,3 +124,15 @@ def test_memory_grows_from_where_it_was_warm() -> None:
     assert figures.memory_growth == pytest.approx(0.03)
     assert figures.wasted_share == 0.75
     assert n_first_word("  (foo_1.bar") == len("  (foo_1")
+
+
+def test_what_is_saved_is_compared_in_each_project() -> None:
+    saved = {("ours", "a"): 6, ("ours", "b"): 2, ("bare", "a"): 2, ("bare", "b"): 0}
+    events = [
+        KeyEvent(arm, project, "c", n, 0.0, is_accept=n == 0, n_saved=count if n == 0 else 0)
+        for (arm, project), count in saved.items()
+        for n in range(3)
+    ]
+    report = KeystrokeReport("m", this_machine(), 200.0, 1, events, {"ours": ArmFigures(), "bare": ArmFigures()})
+    assert report.advantages() == {"all": 4.0, "a": 3.0}, "nothing is said where the bare model saved nothing"
+    assert report.to_json()["advantages"] == report.advantages()
