@@ -59,7 +59,7 @@ class Session:
     ) -> None:
         """Measures the machine when that has not been done.  Raises ConfigError, DatastoreError."""
         self.model = model
-        self.stats = StatsLog()
+        self.stats = StatsLog(passes=model.engine.passes)
         self.datastore: Folders | None = None
         self._settings = settings
         self._keep: Callable[[], None] = lambda: None

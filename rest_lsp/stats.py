@@ -68,6 +68,31 @@ class CompletionStats:
         return sum(self.spans.values())
 
 
+class PassTimes:
+    """Milliseconds of the last `window` forward passes, of those that read a prompt as well.  Safe to use from threads.
+
+    On a GPU, where passes run beside us, reading takes what starting it takes.
+    """
+
+    def __init__(self, window: int = 2000) -> None:
+        self.n = 0
+        """All of them since the start."""
+        self._recent: deque[float] = deque(maxlen=window)
+        self._lock = threading.Lock()
+
+    def add(self, ms: float) -> None:
+        with self._lock:
+            self._recent.append(ms)
+            self.n += 1
+
+    def as_json(self) -> dict[str, float | None]:
+        """p50 and p99, None before the first pass."""
+        with self._lock:
+            ordered = sorted(self._recent)
+        p50, p99 = (round(ordered[share * len(ordered) // 100], 1) if ordered else None for share in (50, 99))
+        return {"p50": p50, "p99": p99}
+
+
 class SpanSummary(NamedTuple):
     """Milliseconds of one step over the completions that had it."""
 
@@ -86,6 +111,7 @@ class StatsSummary:
     forwards: int
     drafted: int
     accepted: int
+    pass_ms: Mapping[str, float | None]
 
     @property
     def tokens_per_forward(self) -> float:
@@ -104,14 +130,16 @@ class StatsSummary:
             "forwards": self.forwards,
             "tokens_per_forward": round(self.tokens_per_forward, 3),
             "acceptance": round(self.acceptance, 3),
+            "pass_ms": dict(self.pass_ms),
             "spans_ms": {name: {"p50": round(s.p50, 2), "p95": round(s.p95, 2)} for name, s in self.spans.items()},
         }
 
 
 class StatsLog:
-    """The last `window` completions.  Safe to use from several threads."""
+    """The last `window` completions, and the `passes` of the model.  Safe to use from several threads."""
 
-    def __init__(self, window: int = 512) -> None:
+    def __init__(self, window: int = 512, passes: PassTimes | None = None) -> None:
+        self._passes = passes or PassTimes()
         self._recent: deque[CompletionStats] = deque(maxlen=window)
         self._lock = threading.Lock()
 
@@ -132,6 +160,7 @@ class StatsLog:
             forwards=sum(stats.forwards for stats in recent),
             drafted=sum(stats.drafted for stats in recent),
             accepted=sum(stats.accepted for stats in recent),
+            pass_ms=self._passes.as_json(),
         )
 
 

@@ -85,13 +85,21 @@ class ArmFigures:
     model_ms     milliseconds of the model by use: answers, given up, ahead of time
     memory       (keys, bytes) of the server's process
     lingered     milliseconds from giving work up until the engine was free: p50 and p99
+    pass_ms      milliseconds of one forward pass of the same server, also of those that read prompts: p50 and p99
     storm        500 requests within a second: how long the server was silent, and until the last was answered
     """
 
     model_ms: Mapping[str, float] = field(default_factory=dict)
     memory: Sequence[tuple[int, int]] = ()
     lingered: Mapping[str, float | None] = field(default_factory=dict)
+    pass_ms: Mapping[str, float | None] = field(default_factory=dict)
     storm: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def lingered_passes(self) -> dict[str, float]:
+        """How long work lingered, in forward passes: p50 by p50, p99 by p99."""
+        both = {name: (self.lingered.get(name), self.pass_ms.get(name)) for name in ("p50", "p99")}
+        return {name: round(took / whole, 3) for name, (took, whole) in both.items() if took is not None and whole}
 
     @property
     def wasted_share(self) -> float | None:
@@ -157,7 +165,12 @@ class KeystrokeReport:
             "advantages": self.advantages(),
             "summaries": [summary.to_json() for summary in self.summaries()],
             "arms": {
-                arm: {**asdict(figures), "wasted_share": figures.wasted_share, "memory_growth": figures.memory_growth}
+                arm: {
+                    **asdict(figures),
+                    "wasted_share": figures.wasted_share,
+                    "memory_growth": figures.memory_growth,
+                    "lingered_passes": figures.lingered_passes,
+                }
                 for arm, figures in self.figures.items()
             },
             "events": [asdict(event) for event in self.events],

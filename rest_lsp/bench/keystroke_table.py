@@ -85,9 +85,12 @@ def _print_figures(console: Console, report: KeystrokeReport, arm: str) -> None:
     if figures.wasted_share is not None:
         used = ", ".join(f"{name.replace('_', ' ')} {ms / 1e3:.1f} s" for name, ms in figures.model_ms.items())
         console.print(f"{arm}: the model worked {used}; {figures.wasted_share:.0%} of it for nothing.", highlight=False)
-    if figures.lingered.get("p50") is not None:
-        p50, p99 = figures.lingered["p50"], figures.lingered["p99"]
-        console.print(f"{arm}: work that was given up ended after {p50} ms (p99 {p99} ms).", highlight=False)
+    if passes := figures.lingered_passes:
+        console.print(
+            f"{arm}: work that was given up ended after {figures.lingered['p50']} ms (p99 {figures.lingered['p99']}), "
+            f"where one forward pass takes {figures.pass_ms['p50']} ms (p99 {figures.pass_ms['p99']}): "
+            f"{passes['p50']:.2f} passes (p99 {passes['p99']:.2f}).", highlight=False,
+        )  # fmt: skip
     if figures.memory and figures.memory_growth is not None:
         size = figures.memory[-1][1] / 2**20
         console.print(f"{arm}: {size:.0f} MiB of memory, {figures.memory_growth:+.1%} since it was warm.")

@@ -170,7 +170,8 @@ def run_ours(course: Course, workloads: Sequence[Workload]) -> ArmFigures:
 
 def after_bodies(figures: ArmFigures, assistant: ServerAssistant, memory: Sequence[tuple[int, int]]) -> ArmFigures:
     """With what this server's model has done so far; the longest record of memory is kept."""
-    engine, before = assistant.stats()["engine"], assistant.before["engine"]
+    stats, before = assistant.stats(), assistant.before["engine"]
+    engine = stats["engine"]
     model_ms = {
         name: figures.model_ms.get(name, 0.0) + engine[f"{name}_ms"] - before[f"{name}_ms"]
         for name in ("answers", "given_up", "ahead")
@@ -180,6 +181,7 @@ def after_bodies(figures: ArmFigures, assistant: ServerAssistant, memory: Sequen
         model_ms=model_ms,
         memory=memory if len(memory) >= len(figures.memory) else figures.memory,
         lingered={"p50": engine["lingered_p50_ms"], "p99": engine["lingered_p99_ms"]},
+        pass_ms=stats["costs"]["pass_ms"],
     )
 
 

@@ -42,13 +42,14 @@ def replay_recording(path: Path, overrides: Mapping[str, object]) -> tuple[list[
             process.notify("initialized", {})
             process.wait_until_ready()
             events = _sent_again(process, messages, path.name)
-            engine = process.ask("workspace/executeCommand", {"command": "rest.stats", "arguments": []})["engine"]
+            stats = process.ask("workspace/executeCommand", {"command": "rest.stats", "arguments": []})
         outcomes = read_outcomes(kept)
     for event in events:
         found = outcomes.get((event.case, event.version))
         event.source = found.source if found is not None else "rule"
+    engine = stats["engine"]
     lingered = {"p50": engine["lingered_p50_ms"], "p99": engine["lingered_p99_ms"]}
-    return events, ArmFigures(lingered=lingered)
+    return events, ArmFigures(lingered=lingered, pass_ms=stats["costs"]["pass_ms"])
 
 
 def read_recording(path: Path) -> list[Sent]:

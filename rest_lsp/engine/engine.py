@@ -28,6 +28,7 @@ from rest_lsp.engine.weights import build_decoder
 from rest_lsp.errors import RequestError
 from rest_lsp.healing import Healing
 from rest_lsp.models.packed import DecoderConfig, PackedModel
+from rest_lsp.stats import PassTimes
 
 MAX_TREE = 64
 """Nodes of the largest draft tree, REST's own choice (arXiv 2311.08252 §4.1)."""
@@ -61,6 +62,7 @@ class Engine:
         self._build = build
         self.info = info
         self.capacity = verifier.cache.capacity
+        self.passes = verifier.passes
         self.last_prefill = PrefillReport(0, 0, 0.0)
         self.last_used_s = time.monotonic()
 
@@ -86,10 +88,12 @@ class Engine:
         # A window that slides is never reached: attention here looks at everything.
         seen = min(packed.config.max_context, packed.config.sliding_window or packed.config.max_context)
 
+        passes = PassTimes()
+
         def build() -> ModelVerifier:
             with needing_room(name, device.value):
                 model = _load(packed, device, dtype, threads, min(capacity, seen), fixed_width=fixed_width)
-                verifier = ModelVerifier(model, KVPool(model))
+                verifier = ModelVerifier(model, KVPool(model), passes)
             if device.value == "cpu":
                 # It takes a second or two, and whoever waits for the first completion need not.
                 threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()

@@ -14,6 +14,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.model import Model
+from rest_lsp.stats import PassTimes
 
 PREFILL_CHUNK = 96
 """Tokens per prefill pass of a model whose cache depends on how its tokens came in, and of one on a GPU."""
@@ -81,8 +82,11 @@ class _Verified:
 class ModelVerifier:
     """The real verifier."""
 
-    def __init__(self, model: Model, caches: KVPool) -> None:
+    def __init__(self, model: Model, caches: KVPool, passes: PassTimes | None = None) -> None:
+        """Each forward pass is timed in `passes`."""
         self.model, self._caches = model, caches
+        self.passes = passes or PassTimes()
+        self._start_s = 0.0
         self.cache = caches.newest
         self.n_kv_bytes = caches.n_bytes
         self._lead: Sequence[int] = ()
@@ -106,14 +110,17 @@ class ModelVerifier:
         for at in range(reused, end, self._chunk):
             cancel.raise_if_cancelled()
             chunk = tokens[at : min(at + self._chunk, end)]
+            self._start_s = time.perf_counter()
             self.model.append(chunk, self.cache)
             self.cache.extend(chunk)
+            self._end_pass()
         self._lead = tokens[end:]
         return PrefillReport(len(tokens), reused, 1e3 * (time.perf_counter() - start))
 
     @torch.inference_mode()
     def verify(self, root: int, tree: DraftTree) -> Tensor:
         assert self.length + 1 + len(tree) <= self.cache.capacity, "the KV cache is full"
+        self._start_s = time.perf_counter()
         lead, self._lead, self._last = self._lead, (), _Verified(root, tree)
         logits = self.model.verify(lead, root, tree, self.cache)
         self.cache.extend(lead)
@@ -127,6 +134,10 @@ class ModelVerifier:
         assert [last.tree.parents[node] for node in path] == parents, "not a path from the root"
         self.model.keep(path, self.cache)
         self.cache.extend([last.root, *(last.tree.tokens[node] for node in path)])
+        self._end_pass()
+
+    def _end_pass(self) -> None:
+        self.passes.add(1e3 * (time.perf_counter() - self._start_s))
 
     @property
     def _chunk(self) -> int:

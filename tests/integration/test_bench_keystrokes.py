@@ -47,6 +47,7 @@ def test_every_key_is_sent_and_what_became_of_it_is_known(tmp_path: Path) -> Non
     assert report["arms"]["ours"]["storm"]["requests"] == 500
     assert report["arms"]["ours"]["storm"]["errors"] == 0
     assert report["arms"]["ours"]["memory"]
+    assert 0 < report["arms"]["ours"]["pass_ms"]["p50"] <= report["arms"]["ours"]["pass_ms"]["p99"]
     within = [summary for summary in report["summaries"] if summary["group"] == "mid-line"]
     assert {summary["arm"] for summary in within} == {"ours", "bare"}
     assert all(summary["keys"] == len(", default_name") and summary["errors"] == 0 for summary in within)

@@ -119,8 +119,11 @@ def test_the_cadence_is_the_same_for_a_seed_and_has_its_mean() -> None:
     assert Cadence(0.0, "a").next_s() == 0.0
 
 
-def test_memory_grows_from_where_it_was_warm() -> None:
+def test_memory_grows_from_where_it_was_warm_and_work_lingers_for_passes() -> None:
     figures = ArmFigures(memory=[(500, 50), (1000, 100), (2000, 103)], model_ms={"answers": 1.0, "given_up": 3.0})
+    assert figures.lingered_passes == {}
+    lingered = ArmFigures(lingered={"p50": 40.0, "p99": 150.0}, pass_ms={"p50": 50.0, "p99": 100.0})
+    assert lingered.lingered_passes == {"p50": 0.8, "p99": 1.5}
     assert figures.memory_growth == pytest.approx(0.03)
     assert figures.wasted_share == 0.75
     assert n_first_word("  (foo_1.bar") == len("  (foo_1")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rest_lsp.stats import SPANS, CompletionStats, SpanSummary, StatsLog
+from rest_lsp.stats import SPANS, CompletionStats, PassTimes, SpanSummary, StatsLog
 
 
 def test_a_span_is_timed_and_repetitions_add_up() -> None:
@@ -84,3 +84,12 @@ def test_threads_may_record_while_others_read() -> None:
     for thread in threads:
         thread.join()
     assert log.summary().completions == 800
+
+
+def test_passes_are_told_by_their_percentiles_of_late() -> None:
+    passes = PassTimes(window=100)
+    log = StatsLog(passes=passes)
+    assert log.summary().as_json()["pass_ms"] == {"p50": None, "p99": None}
+    for ms in (900.0, *range(100)):
+        passes.add(ms)
+    assert log.summary().as_json()["pass_ms"] == {"p50": 50.0, "p99": 99.0}
