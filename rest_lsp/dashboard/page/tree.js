@@ -4,7 +4,7 @@ import { element, svg } from "./dom.js";
 import { percent } from "./format.js";
 
 const STEP = 16;
-const ROW = 22;
+const LINE = 22;
 const RADIUS = 4.5;
 
 /** Node numbers so that each follows its parent or a finished subtree. */
@@ -22,13 +22,26 @@ export function depthFirst(nodes) {
   return order;
 }
 
+/** Rows are as high as their words need, so edges follow them whenever the tree's width changes. */
 export function drawTree(nodes, label) {
   const order = depthFirst(nodes);
-  const row = new Map(order.map((number, at) => [number, at + 1]));
-  row.set(-1, 0);
+  const rows = new Map([[-1, element("li", {}, "last token")], ...order.map((number) => [number, describe(nodes[number], number)])]);
   const x = (number) => RADIUS + 2 + STEP * (number < 0 ? 0 : nodes[number].depth);
-  const y = (number) => ROW * (row.get(number) + 0.5);
-  const width = RADIUS * 2 + 8 + STEP * Math.max(0, ...nodes.map((node) => node.depth));
+  for (const [number, row] of rows) row.style.paddingLeft = `${x(number) + RADIUS + 8}px`;
+  const drawing = svg("svg", { "aria-hidden": "true" });
+  const list = element("ol", { class: "tree", "aria-label": label }, ...rows.values());
+  rows.get(-1).prepend(drawing);
+  const y = (number) => rows.get(number).offsetTop + LINE / 2;
+  const draw = () => {
+    drawing.setAttribute("width", Math.max(...[...rows.keys()].map(x)) + RADIUS + 2);
+    drawing.setAttribute("height", list.clientHeight);
+    drawing.replaceChildren(...lines(nodes, order, x, y));
+  };
+  new ResizeObserver(draw).observe(list);
+  return list;
+}
+
+function lines(nodes, order, x, y) {
   const state = (number) => (number < 0 ? "root" : nodes[number].accepted ? "accepted" : "");
   // Accepted edges come last, so that they lie on top.
   const edges = [...order].sort((a, b) => nodes[a].accepted - nodes[b].accepted).map((number) => {
@@ -36,12 +49,7 @@ export function drawTree(nodes, label) {
     return svg("path", { class: `edge ${state(number)}`, d: `M${x(parent)} ${y(parent)}V${y(number)}H${x(number)}` });
   });
   const dots = [-1, ...order].map((number) => svg("circle", { class: `node ${state(number)}`, cx: x(number), cy: y(number), r: RADIUS }));
-  const drawing = svg("svg", { width, height: ROW * (order.length + 1), "aria-hidden": "true" }, ...edges, ...dots);
-  const rows = order.map((number) => describe(nodes[number], number));
-  const list = element("ol", { class: "tree", "aria-label": label, tabindex: "0" }, element("li", {}, "last token"), ...rows);
-  for (const item of list.children) item.style.paddingLeft = `${width + 4}px`;
-  list.firstElementChild.prepend(drawing);
-  return list;
+  return [...edges, ...dots];
 }
 
 function describe(node, number) {
@@ -49,20 +57,10 @@ function describe(node, number) {
   const text = node.text === null ? null : element("span", { class: "text" }, ` ${JSON.stringify(node.text)}`);
   return element(
     "li",
-    {
-      class: node.accepted ? "accepted" : null,
-      title: [place, node.source].filter(Boolean).join(", "),
-      "data-node": number,
-      "data-parent": node.parent,
-      "data-depth": node.depth,
-      "data-probability": node.probability,
-      "data-accepted": node.accepted,
-      "data-source": node.source,
-      "data-place": place,
-    },
+    { class: node.accepted ? "accepted" : null, "data-node": number },
     element("span", { class: "mark" }, node.accepted ? "✓" : "·"),
     `${percent(node.probability)}${node.accepted ? " accepted" : ""}`,
     text,
-    `  ${place || node.source}${place ? ` (${node.source})` : ""}`,
+    ` ${place ? `${place} (${node.source})` : node.source}`,
   );
 }
