@@ -141,6 +141,7 @@ def build_service(
     recent: RecentCompletions | None = None,
     *,
     traced: bool = False,
+    heals: bool = True,
 ) -> CompletionService:
     """A service on a loaded model; several may share one, taking turns.  It adds what it completes to `recent`.
 
@@ -161,6 +162,7 @@ def build_service(
         recent=recent,
         tracing=Tracing(drafting.places, text_of) if traced else None,
         context=extra_context(options, model.tokenizer, fim, drafting.datastore),
+        heals=heals,
     )
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rest_lsp.assembly import LoadedModel, load_model
+from rest_lsp.bench.decode import Complete
 from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.plot import check_plotting
 from rest_lsp.bench.quality_arms import INT8, POST, RAW, USUAL_ARMS, Answer, Arm, Ours
@@ -32,6 +33,7 @@ from rest_lsp.bench.summary import write_report
 from rest_lsp.cli_terminal import progress_bars
 from rest_lsp.completion.multiline import Mode
 from rest_lsp.config import Settings
+from rest_lsp.datastore.datastore import Datastore
 from rest_lsp.errors import RestLspError
 from rest_lsp.models.store import open_source
 from rest_lsp.workspace import model_name, model_store
@@ -123,9 +125,13 @@ class Models:
             index = stack.enter_context(open_setup(root, self.settings, self.model)).datastore
             modes: tuple[Mode, ...] = get_args(Mode)
             yield {
-                arm: Ours({mode: drafted(self.model, index, in_mode(own, mode), empties=False) for mode in modes})
+                arm: Ours({mode: self._complete(arm, index, in_mode(own, mode)) for mode in modes})
                 for arm, own in self.by_arm.items()
             }
+
+    def _complete(self, arm: str, index: Datastore, settings: Settings) -> Complete:
+        heals = not arm or Arm.parse(arm).heals
+        return drafted(self.model, index, settings, empties=False, heals=heals)
 
 
 @contextmanager

@@ -125,8 +125,9 @@ def undrafted(settings: Settings) -> Settings:
 
 
 def drafted(
-    model: LoadedModel, datastore: Datastore, settings: Settings, *, warm: bool = False, empties: bool = True
-) -> Complete:
+    model: LoadedModel, datastore: Datastore, settings: Settings, *, warm: bool = False, empties: bool = True,
+    heals: bool = True,
+) -> Complete:  # fmt: skip
     """A service of its own on the model and the index.
 
     Unless it `empties` the KV cache, a prompt that another service has read stays there: only decoding is measured.
@@ -134,7 +135,7 @@ def drafted(
     options = settings.drafting
     budget = choose_budget(settings, model.engine)
     drafting = Drafting(options, model.tokenizer, datastore, budget, new_experience(options))
-    service = build_service(settings, model, drafting, recent=drafting.recent if warm else None)
+    service = build_service(settings, model, drafting, recent=drafting.recent if warm else None, heals=heals)
     return from_nothing(service, model.engine if empties else None, drafting, warm=warm)
 
 

@@ -118,7 +118,8 @@ def quality(
         str,
         typer.Option(
             help="raw (fp32 by itself), int8 (ours), post (ours, post-processed), context[:KINDS[:TOKENS]] (with parts "
-            "of other files: definitions, similar or both), anchor:LINES (the prompt split above the cursor).",
+            "of other files: definitions, similar or both), anchor:LINES (the prompt split above the cursor), "
+            "heal:off[:LINES] (without token healing, at that anchor).",
             metavar="ARMS",
         ),
     ] = "raw,int8,post",
@@ -148,6 +149,8 @@ def quality(
         rest-lsp bench quality --sets repository --arms post,context:similar:256 --results context.jsonl
 
         rest-lsp bench quality --sets repository --arms anchor:0,anchor:4,anchor:16 --results anchors.jsonl
+
+        rest-lsp bench quality --sets repository --arms anchor:0,heal:off:0,anchor:4,heal:off:4 --results healing.jsonl
     """
     from rest_lsp.bench.quality import QualityOptions, run_quality
 

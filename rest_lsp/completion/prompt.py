@@ -48,7 +48,11 @@ class Prompt:
 class PromptBuilder:
     """Builds prompts for one tokenizer.  Remembers what it encoded: neighbouring keystrokes share almost all of it."""
 
-    def __init__(self, tokenizer: Tokenizer, fim: Fim, *, budget_tokens: int, anchor_lines: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, fim: Fim, *, budget_tokens: int, anchor_lines: int, heals: bool = True
+    ) -> None:
+        """Unless it `heals`, tokens that the cursor cuts stay in the prompt: to measure what healing is worth."""
+        self._heals = heals
         self._tokenizer = tokenizer
         self._fim = fim
         self._budget = budget_tokens
@@ -106,6 +110,8 @@ class PromptBuilder:
 
     def _cut(self, ids: Sequence[int]) -> tuple[int, bytes]:
         """The first token of `ids` that more text may change, and what it and those behind it spell."""
+        if not self._heals:
+            return len(ids), b""
         kept = first_cut_token(ids, self._tokenizer)
         return kept, b"".join(map(self._tokenizer.token_bytes, ids[kept:]))
 

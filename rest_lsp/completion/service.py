@@ -50,7 +50,7 @@ DrafterFactory = Callable[[CompletionRequest, Prompt], Drafter]
 class CompletionService:
     """Answers one request at a time, from one thread.  Every request is measured in `stats`, whatever happened.
 
-    With `tracing` results carry every pass with its tree.
+    With `tracing` results carry every pass with its tree.  `heals` is for measuring what token healing is worth.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class CompletionService:
         recent: RecentCompletions | None = None,
         tracing: Tracing | None = None,
         context: ExtraContext | None = None,
+        heals: bool = True,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
@@ -82,7 +83,7 @@ class CompletionService:
         self._clock = clock
         self._documents = ParsedDocuments()
         self._prompts = PromptBuilder(
-            tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines
+            tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines, heals=heals
         )
 
     def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:

@@ -78,6 +78,15 @@ def test_the_distance_of_the_anchor_is_an_arm(tmp_path: Path) -> None:
     assert chosen == [0, 64]
 
 
+@pytest.mark.usefixtures("place")
+def test_token_healing_can_be_left_out_at_the_same_anchor(tmp_path: Path) -> None:
+    report = run(tmp_path, "--sets", REPOSITORY, "--arms", "anchor:4,heal:off:4,heal:off")
+    read = {(verdict["id"], verdict["arm"]): verdict["prompt_tokens"] for verdict in report["verdicts"]}
+    ids = {verdict["id"] for verdict in report["verdicts"]}
+    assert all(read[case, "heal:off:4"] == read[case, "heal:off"] >= read[case, "anchor:4"] for case in ids)
+    assert any(read[case, "heal:off"] > read[case, "anchor:4"] for case in ids), "what the cursor cuts is read"
+
+
 @pytest.mark.parametrize(("name", "count"), [("single-line", 1033), ("random-span", 328)])
 def test_what_stood_there_is_right_and_nothing_is_not(name: str, count: int, tmp_path: Path) -> None:
     cases = quality_cases([name], "", None, tmp_path)
@@ -119,6 +128,8 @@ def test_results_of_another_run_are_refused(tmp_path: Path) -> None:
         ["--arms", "context:all"],
         ["--arms", "raw:both"],
         ["--arms", "anchor"],
+        ["--arms", "heal"],
+        ["--arms", "heal:off:x"],
         ["--sets", "everything"],
     ],
 )

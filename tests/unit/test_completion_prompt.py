@@ -67,6 +67,22 @@ def test_tokens_that_more_text_may_change_are_healed(document: str, pending: byt
     assert build(at_cursor(document), anchor_lines=0).pending == pending
 
 
+def test_without_healing_the_prompt_ends_at_the_cursor_and_is_anchored_alike() -> None:
+    before, after = "a = 1\n" * 20 + "print(sel", ")\nb = 2\n"
+    snapshot = take_snapshot(CompletionRequest(before + after, len(before)), 10_000)
+    healed, unhealed = (
+        PromptBuilder(TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4, heals=heals).build_prompt(
+            snapshot
+        )
+        for heals in (True, False)
+    )
+    assert healed.pending
+    assert unhealed.healing is None
+    assert text_of(unhealed.middle_ids).endswith("print(sel")
+    assert text_of(unhealed.middle_ids) == text_of(healed.middle_ids) + healed.pending.decode()
+    assert (unhealed.prefix_ids, unhealed.suffix_ids) == (healed.prefix_ids, healed.suffix_ids)
+
+
 def test_nothing_is_healed_where_nothing_is_typed() -> None:
     for document in ("█", "█\nx", "a\n█"):
         prompt = build(at_cursor(document), anchor_lines=0)
