@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import chain, takewhile, zip_longest
 
 from rest_lsp.completion.brackets import unmatched_closers
 from rest_lsp.completion.cuts import (
@@ -28,6 +28,7 @@ CLOSERS_AND_ENDS = frozenset(CLOSING + ";, ")
 QUOTES = "\"'`"
 MIN_REPEATED_LINE = 8
 """A shorter line ("}", "pass") may come twice in a row for good reason."""
+GNU_TAB_WIDTH = 8
 
 Rule = Callable[[str, Snapshot], str]
 
@@ -81,7 +82,7 @@ def drop_repeated_indent(text: str, snapshot: Snapshot) -> str:
 
 
 def match_indent_style(text: str, snapshot: Snapshot) -> str:
-    """Tabs in a document that indents with tabs, spaces in one that does not."""
+    """Tabs where the cursor's surroundings are indented with tabs, spaces where they are not."""
     style = _indent_style(snapshot)
     if style is None:
         return text
@@ -221,13 +222,29 @@ def _line(lines: list[str], index: int, snapshot: Snapshot) -> str:
 
 
 def _indent_style(snapshot: Snapshot) -> str | None:
-    """The unit by which the document's lines are indented, None when none is."""
-    lines = [*snapshot.before.split("\n"), *snapshot.lines_below]
-    n_tabs = sum(line.startswith("\t") for line in lines)
-    n_spaces = sum(line.startswith("  ") for line in lines)
-    if not n_tabs and not n_spaces:
-        return None
-    return "\t" if n_tabs > n_spaces else " "
+    """That of the cursor's line, else of the nearest one that has any; above before below.
+
+    None where no line is indented, and where a tab stands for eight columns and fewer are spaces, as in GNU's sources:
+    the model writes that as it is, and any other width would be wrong.
+    """
+    above, below = snapshot.before.split("\n")[:-1], snapshot.lines_below
+    by_distance = chain.from_iterable(zip_longest(reversed(above), below, fillvalue=""))
+    lines = chain([snapshot.line_before], (line for line in by_distance if line.strip()))
+    style = next((style for style in map(_style_of, lines) if style), None)
+    return None if _has_tabs_of_eight([*above, *below]) else style
+
+
+def _has_tabs_of_eight(lines: list[str]) -> bool:
+    """Whether lines are indented by up to seven blanks, by tabs, and by both."""
+    if not any(line.startswith("\t  ") for line in lines):
+        return False
+    widths = {len(line) - len(line.lstrip(" ")) for line in lines if line.strip()}
+    return 2 <= max(widths) < GNU_TAB_WIDTH
+
+
+def _style_of(line: str) -> str:
+    """Tab or blank, by which `line` is indented; a single blank belongs to a comment's stars."""
+    return "\t" if line.startswith("\t") else " " if line.startswith("  ") else ""
 
 
 def _convert_indent(line: str, style: str) -> str:
