@@ -92,6 +92,58 @@ def test_what_a_program_must_not_do_is_refused(program: str) -> None:
     assert passes("import math, re, typing\nassert math.sqrt(4) == 2")
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "open(FILE, 'w')",
+        "open(FILE, 'r+').truncate()",
+        "open(FILE, 'a')",
+        "open(FILE + '.new', 'x')",
+        "import pathlib\npathlib.Path(FILE).write_text('')",
+        "import os\nos.open(FILE, os.O_WRONLY | os.O_TRUNC)",
+        "import os\nos.truncate(FILE, 0)",
+        "import os\nos.remove(FILE)",
+        "import pathlib\npathlib.Path(FILE).unlink()",
+        "import os\nos.rename(FILE, FILE + '.new')",
+        "import os\nos.replace(FILE, FILE + '.new')",
+        "import os\nos.mkdir(FILE + '.new')",
+        "import os\nos.link(FILE, FILE + '.new')",
+        "import os\nos.symlink(FILE, FILE + '.new')",
+        "import os\nos.chmod(FILE, 0)",
+        "import os\nos.utime(FILE, (0, 0))",
+        "import os, shutil\nshutil.rmtree(os.path.dirname(FILE))",
+        "import shutil\nshutil.move(FILE, FILE + '.new')",
+        "import sqlite3\nsqlite3.connect(FILE + '.new')",
+    ],
+)
+def test_no_file_is_written_removed_or_renamed(program: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "file"
+    file.write_text("kept", encoding="utf-8")
+    before = file.stat()
+    assert not passes(f"FILE = {str(file)!r}\n{program}")
+    assert [path.name for path in folder.iterdir()] == ["file"]
+    assert file.read_text(encoding="utf-8") == "kept"
+    assert (file.stat().st_mode, file.stat().st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("program", ["import os\nos.kill(os.getpid(), 0)", "import os\nos.kill(os.getppid(), 0)"])
+def test_no_process_gets_a_signal(program: str) -> None:
+    assert not passes(program)
+
+
+def test_limits_stay() -> None:
+    assert not passes("import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))")
+
+
+def test_what_programs_read_and_import_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text", encoding="utf-8")
+    assert passes(f"assert open({str(tmp_path / 'file')!r}).read() == 'text'")
+    assert passes("import os\nassert os.listdir() == []\nos.environ['A'] = 'b'")
+    assert passes("import collections, decimal, fractions, hashlib, itertools, json, random, statistics, string")
+
+
 def test_a_program_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(humaneval_sandbox, "WALL_SECONDS", 1)
     assert not passes("while True: pass")
