@@ -20,7 +20,7 @@ from rest_lsp.completion.cuts import (
     cut_where_unbalanced,
     cut_where_unsound,
 )
-from rest_lsp.completion.layout import CLOSING, indent_width, is_word, opens_block
+from rest_lsp.completion.layout import CLOSING, TAB_WIDTH, indent_width, is_word, opens_block
 from rest_lsp.completion.replacing import n_replaced
 from rest_lsp.completion.snapshot import Snapshot
 
@@ -29,6 +29,7 @@ QUOTES = "\"'`"
 MIN_REPEATED_LINE = 8
 """A shorter line ("}", "pass") may come twice in a row for good reason."""
 GNU_TAB_WIDTH = 8
+BOTH = "\t "
 
 Rule = Callable[[str, Snapshot], str]
 
@@ -224,35 +225,36 @@ def _line(lines: list[str], index: int, snapshot: Snapshot) -> str:
 def _indent_style(snapshot: Snapshot) -> str | None:
     """That of the cursor's line, else of the nearest one that has any; above before below.
 
-    None where no line is indented, and where a tab stands for eight columns and fewer are spaces, as in GNU's sources:
-    the model writes that as it is, and any other width would be wrong.
+    None where that line has both, where none is indented, and where a tab stands for eight columns and fewer are blanks,
+    as in GNU's sources: the model writes that as it is, and any other width would be wrong.
     """
     above, below = snapshot.before.split("\n")[:-1], snapshot.lines_below
     by_distance = chain.from_iterable(zip_longest(reversed(above), below, fillvalue=""))
     lines = chain([snapshot.line_before], (line for line in by_distance if line.strip()))
     style = next((style for style in map(_style_of, lines) if style), None)
-    return None if _has_tabs_of_eight([*above, *below]) else style
+    return None if style == BOTH or _has_tabs_of_eight([*above, *below]) else style
 
 
 def _has_tabs_of_eight(lines: list[str]) -> bool:
     """Whether lines are indented by up to seven blanks, by tabs, and by both."""
-    if not any(line.startswith("\t  ") for line in lines):
+    if not any(_style_of(line) == BOTH for line in lines):
         return False
     widths = {len(line) - len(line.lstrip(" ")) for line in lines if line.strip()}
     return 2 <= max(widths) < GNU_TAB_WIDTH
 
 
 def _style_of(line: str) -> str:
-    """Tab or blank, by which `line` is indented; a single blank belongs to a comment's stars."""
-    return "\t" if line.startswith("\t") else " " if line.startswith("  ") else ""
+    """Tab, blank, or both, by which `line` is indented; a single blank belongs to a comment's stars."""
+    blanks = line[: len(line) - len(line.lstrip(" \t"))]
+    return ("\t" if "\t" in blanks else "") + (" " if "  " in blanks else "")
 
 
 def _convert_indent(line: str, style: str) -> str:
     code = line.lstrip(" \t")
     blanks = line[: len(line) - len(code)]
-    if style == "\t" and "    " in blanks:
-        width = indent_width(line)
-        return "\t" * (width // 4) + " " * (width % 4) + code
+    if style == "\t" and "  " in blanks:
+        n_tabs, rest = divmod(indent_width(line), TAB_WIDTH)
+        return "\t" * (n_tabs + (rest > 1)) + " " * (rest == 1) + code
     if style == " " and "\t" in blanks:
         return " " * indent_width(line) + code
     return line
