@@ -45,6 +45,14 @@ def cut_at_fence(text: str, snapshot: Snapshot) -> str:
     return _cut_before(text, snapshot, lambda line: _FENCE.match(line) is not None)
 
 
+def cut_at_next_line(text: str, snapshot: Snapshot) -> str:
+    """A line that says what the next one below says ends the text, also when the rest of the cursor's completes it."""
+    rest = snapshot.line_after[n_replaced(text, snapshot) :]
+    lines = f"{snapshot.line_before}{text}{rest}".split("\n")
+    same = (index for index, line in enumerate(lines) if line.strip() and line.rstrip() == snapshot.next_line)
+    return "\n".join(text.split("\n")[: next(same, len(lines))])
+
+
 def cut_at_next_cell(text: str, snapshot: Snapshot) -> str:
     """A notebook has its cells apart; where the text that the model reads says that one begins, this one is done."""
     return _cut_before(text, snapshot, lambda line: _CELL.match(line) is not None) if snapshot.is_cell else text

@@ -16,6 +16,7 @@ from rest_lsp.completion.cuts import (
     cut_at_known_import,
     cut_at_marker,
     cut_at_next_cell,
+    cut_at_next_line,
     cut_empty_comment,
     cut_where_unbalanced,
     cut_where_unsound,
@@ -88,8 +89,10 @@ def match_indent_style(text: str, snapshot: Snapshot) -> str:
     if style is None:
         return text
     first, *others = text.split("\n")
-    if not snapshot.line_before.strip():
-        first = _convert_indent(first, style)
+    typed = snapshot.line_before
+    if not typed.strip():
+        whole = _convert_indent(typed + first, style)
+        first = whole[len(typed) :] if whole.startswith(typed) else first.lstrip(" \t")
     return "\n".join([first, *(_convert_indent(line, style) for line in others)])
 
 
@@ -175,6 +178,7 @@ def drop_blank_text(text: str, _snapshot: Snapshot) -> str:
 CUTS: tuple[Rule, ...] = (
     drop_lines_below,
     drop_repeated_lines,
+    cut_at_next_line,
     cut_at_fence,
     cut_at_next_cell,
     cut_at_known_import,
@@ -225,8 +229,8 @@ def _line(lines: list[str], index: int, snapshot: Snapshot) -> str:
 def _indent_style(snapshot: Snapshot) -> str | None:
     """That of the cursor's line, else of the nearest one that has any; above before below.
 
-    None where that line has both, where none is indented, and where a tab stands for eight columns and fewer are blanks,
-    as in GNU's sources: the model writes that as it is, and any other width would be wrong.
+    None where that line has both, where none is indented, and where a tab is eight columns and fewer are blanks, as in
+    GNU's sources: the model writes that as it is, and any other width would be wrong.
     """
     above, below = snapshot.before.split("\n")[:-1], snapshot.lines_below
     by_distance = chain.from_iterable(zip_longest(reversed(above), below, fillvalue=""))

@@ -38,12 +38,12 @@ class Case:
     line       several lines are missing, from the middle of one on
     inside     a part of a line is missing, and the closers at its end are there
     new_line   nothing is missing: a new line was begun below an existing one (`inserted` stands before the cursor)
-    anchor       where the middle of the prompt begins, the same for neighbours
+
+    Other kinds have code right of the cursor: see `gaps`.
     """
 
     file: int
     kind: str
-    anchor: int
     start: int
     end: int
     inserted: str = ""
@@ -99,15 +99,14 @@ def _group(number: int, text: str, kind: str, draw: random.Random) -> Iterator[C
         starts.append(starts[-1] + len(line) + 1)
     filled = [at for at in range(5, len(lines) - 1) if len(lines[at].strip()) >= 4]
     first = draw.choice(filled)
-    anchor = starts[max(0, first - 2)]
     if kind == "new_line":
         end, indent = starts[first] + len(lines[first]), _indent(lines[first])
-        yield Case(number, kind, anchor, end, end, "\n" + lines[first][:indent])
+        yield Case(number, kind, end, end, "\n" + lines[first][:indent])
     elif kind == "inside":
         end = len(lines[first].rstrip(CLOSERS))
         columns = range(_indent(lines[first]) + 1, end)
         for column in sorted(draw.sample(columns, min(3, len(columns)))):
-            yield Case(number, kind, anchor, starts[first] + column, starts[first] + end)
+            yield Case(number, kind, starts[first] + column, starts[first] + end)
     else:
         yield from _typed_lines(number, lines, starts, first, draw)
 
@@ -117,14 +116,14 @@ def _typed_lines(number: int, lines: list[str], starts: list[int], first: int, d
     indent, last = _indent(lines[first]), first
     while last + 1 < min(len(lines) - 1, first + 6) and _indent(lines[last + 1]) >= indent:
         last += 1
-    anchor, end = starts[max(0, first - 2)], starts[last] + len(lines[last])
+    end = starts[last] + len(lines[last])
     for at in range(first, last + 1):
         begin = _indent(lines[at])
         if (at - first) % 2 == 0:
-            yield Case(number, "block", anchor, starts[at] + begin, end)
+            yield Case(number, "block", starts[at] + begin, end)
         columns = range(begin + 1, len(lines[at]))
         for column in sorted(draw.sample(columns, min(COLUMNS_PER_LINE, len(columns)))):
-            yield Case(number, "line", anchor, starts[at] + column, end)
+            yield Case(number, "line", starts[at] + column, end)
 
 
 def _indent(line: str) -> int:

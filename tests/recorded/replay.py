@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 
 from rest_lsp.completion.brackets import brackets_of, imbalance
-from rest_lsp.completion.layout import indent_width
-from rest_lsp.completion.multiline import is_multiline
+from rest_lsp.completion.multiline import Mode, is_multiline
 from rest_lsp.completion.postprocess import Insertion, postprocess
 from rest_lsp.completion.snapshot import Snapshot, take_snapshot
 from rest_lsp.completion.stop import StopRules
@@ -47,12 +47,19 @@ class Shown:
         cursor = self.snapshot.cursor
         return self.document[:cursor] + self.insertion.text + self.document[cursor + self.insertion.n_replaced :]
 
+    @cached_property
+    def lines(self) -> list[str]:
+        """Those that the insertion has a part in, as they stand in the document then."""
+        cursor = self.snapshot.cursor
+        end = self.result.find("\n", cursor + len(self.insertion.text))
+        start = self.result.rfind("\n", 0, cursor) + 1
+        return self.result[start : end if end >= 0 else None].replace("\r", "").split("\n")
+
     @property
     def repeats_next_line(self) -> bool:
-        """Whether the last line says what the next one that is not blank says, at the same place."""
-        lines = (self.snapshot.line_before + self.insertion.text).rstrip().split("\n")
-        is_last = not self.snapshot.line_after[self.insertion.n_replaced :].strip()
-        return bool(self.insertion.text.strip()) and is_last and lines[-1] == self.snapshot.next_line
+        """Whether a line says what the next one below that is not blank says, at the same place."""
+        is_there = any(line.rstrip() == self.snapshot.next_line for line in self.lines)
+        return is_there and bool(self.insertion.text.strip())
 
     @property
     def unbalances(self) -> bool:
@@ -71,11 +78,23 @@ class Shown:
 
     @property
     def mixes_blanks(self) -> bool:
-        """Whether a line is indented with tabs in a document of spaces, or the other way round."""
-        old = [line for line in self.document.split("\n") if indent_width(line)]
-        styles = {line[0] for line in old}
-        lines = (self.snapshot.line_before + self.insertion.text).split("\n")
-        return len(styles) == 1 and any(line[0] not in styles for line in lines if line.strip() and indent_width(line))
+        """Whether a new line's indentation has tabs where the nearest indented line has blanks, or the other way round.
+
+        One blank behind tabs is the way of comments with stars.  What is typed before the cursor is not ours.
+        """
+        n_typed = 1 if self.snapshot.line_before.strip() else 0
+        new = [indentation(line) for line in self.lines[n_typed:] if line.strip()]
+        nearest = self._nearest_indentation()
+        if "\t" in nearest:
+            return "  " not in nearest and any("  " in blanks or " \t" in blanks for blanks in new)
+        return bool(nearest) and any("\t" in blanks for blanks in new)
+
+    def _nearest_indentation(self) -> str:
+        above, below = self.snapshot.before.split("\n")[:-1], self.snapshot.lines_below
+        pairs = zip_longest(reversed(above), below, fillvalue="")
+        others = [line for pair in pairs for line in pair if line.strip()]
+        lines = map(indentation, [self.snapshot.line_before, *others])
+        return next((blanks for blanks in lines if "\t" in blanks or len(blanks) > 1), "")
 
     @property
     def loses_text(self) -> bool:
@@ -85,14 +104,17 @@ class Shown:
         return not all(char in written for char in self.document[cursor : cursor + self.insertion.n_replaced])
 
 
-def ours(output: Output, file: RealFile, documents: ParsedDocuments) -> Shown:
+def indentation(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def ours(output: Output, file: RealFile, documents: ParsedDocuments, mode: Mode = "auto") -> Shown:
     """With stop rules and post-processing, token by token as they came."""
     request = request_for(output.case, file)
     snapshot = take_snapshot(request, REACH, documents)
     pieces = Pieces(output.pieces)
-    rules = StopRules(
-        pieces, snapshot, multiline=is_multiline(snapshot), max_tokens=1000, pending=b"\0" * output.pending
-    )
+    multiline = is_multiline(snapshot, mode)
+    rules = StopRules(pieces, snapshot, multiline=multiline, max_tokens=1000, pending=b"\0" * output.pending)
     for token in range(len(output.pieces)):
         if rules.feed(token) is not None:
             break
