@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from rest_lsp.background import BACKGROUND
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.confidence import confidence, least_confidence, occasion_of
 from rest_lsp.completion.context import ExtraContext
@@ -49,6 +50,7 @@ DrafterFactory = Callable[[CompletionRequest, Prompt], Drafter]
 
 class CompletionService:
     """Answers one request at a time, from one thread.  Every request is measured in `stats`, whatever happened.
+    What works in the background pauses meanwhile.
 
     With `tracing` results carry every pass with its tree.  `heals` is for measuring what token healing is worth.
     """
@@ -86,6 +88,7 @@ class CompletionService:
             tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines, heals=heals
         )
 
+    @BACKGROUND.paused()
     def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:
         """What to insert at the cursor.  Cancellation is an outcome, not an error.
 
@@ -102,6 +105,7 @@ class CompletionService:
         except Cancelled:
             return run.without_text(Outcome.CANCELLED)
 
+    @BACKGROUND.paused()
     def alternatives(
         self, request: CompletionRequest, known: Collection[str], cancel: CancelToken
     ) -> list[CompletionResult]:
@@ -133,6 +137,7 @@ class CompletionService:
         finally:
             self._stats.record(run.stats)
 
+    @BACKGROUND.paused()
     def prewarm(self, request: CompletionRequest, cancel: CancelToken) -> None:
         """Read the prompt for this place, so that a request for it, or for one near it, finds it in the KV cache.
 

@@ -16,7 +16,6 @@ from typing import Any, TypeAlias, TypeVar
 
 from lsprotocol import types
 
-from rest_lsp.background import BACKGROUND
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome, Trigger
 from rest_lsp.completion.reuse import Reused
@@ -194,8 +193,7 @@ class InlineCompletion:
             service = self._find_service()
             if service is None or document.version != request.version:
                 return None
-            with BACKGROUND.paused():
-                return work(service, cancel)
+            return work(service, cancel)
 
         results = await self._engine.post(document.uri, turn)
         return results if document.version == request.version else None

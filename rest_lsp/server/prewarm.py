@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from rest_lsp.background import BACKGROUND
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import Cell, CompletionRequest, CompletionResult, Outcome, Trigger
 from rest_lsp.errors import Cancelled
@@ -75,8 +74,7 @@ class Prewarmer:
             # Not held until then: the session that it belongs to may be closed meanwhile.
             service = self._find_service()
             if service is not None:
-                with BACKGROUND.paused():
-                    service.prewarm(request, cancel)
+                service.prewarm(request, cancel)
 
         self._engine.post(_KEY, work, is_quiet=True, gives_way=True).add_done_callback(_log_failure)
 
@@ -87,8 +85,7 @@ class Prewarmer:
 
         def work(cancel: CancelToken) -> CompletionResult | None:
             service = self._find_service()
-            with BACKGROUND.paused():
-                return service.complete(request, cancel) if service is not None else None
+            return service.complete(request, cancel) if service is not None else None
 
         future = self._engine.post(_KEY, work, is_quiet=True, gives_way=True)
         future.add_done_callback(lambda done: _take_or_log(done, request, take))

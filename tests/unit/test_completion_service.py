@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from rest_lsp.background import BACKGROUND
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.confidence import confidence
 from rest_lsp.completion.context import ExtraContext
@@ -33,6 +37,7 @@ from rest_lsp.errors import Cancelled, ModelError, RequestError
 from rest_lsp.stats import StatsLog
 from tests.fakes_completion import CONTROLS, ScriptedEngine, ScriptedStep, at_cursor, control, small_tokenizer
 from tests.files_context import Shelf, extra_context
+from tests.waiting import await_pause, wait_until
 
 if TYPE_CHECKING:
     from rest_lsp.engine.sampling import Sampling
@@ -464,3 +469,51 @@ def test_parts_of_other_files_stand_before_the_document_and_are_warmed_too() -> 
     other, own = small_tokenizer().encode("lib.py\ndef value(of): ...\n"), small_tokenizer().encode("main.py\n")
     assert prompt[:begin] == [separator, *other, separator, *own]
     assert not small_tokenizer().control_ids & {*engine.contexts[0]}, "drafts are looked for by the document's text"
+
+
+@dataclass
+class WatchedEngine(ScriptedEngine):
+    """Looks around in each pass."""
+
+    look: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.before_step = lambda _: self.look()
+
+    def prefill(self, prompt: Sequence[int], cancel: CancelToken) -> None:
+        self.look()
+        super().prefill(prompt, cancel)
+
+
+@pytest.fixture
+def indexer() -> Iterator[int]:
+    """A process that works in the background."""
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
+        BACKGROUND.add(process.pid)
+        yield process.pid
+        BACKGROUND.remove(process.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing pauses elsewhere")
+@pytest.mark.parametrize("what", ["complete", "alternatives", "prewarm"])
+def test_the_index_pauses_while_the_model_works_and_no_longer(what: str, indexer: int) -> None:
+    """Whoever asks, and however."""
+    looked = list[None]()
+
+    def look() -> None:
+        if not looked:
+            await_pause(indexer)
+        looked.append(None)
+
+    bench = Bench(WatchedEngine("one", look=look))
+    request, cancel = at_cursor("x = █\n"), CancelToken()
+    works: dict[str, Callable[[], object]] = {
+        "complete": lambda: bench.service.complete(request, cancel),
+        "alternatives": lambda: bench.service.alternatives(request, ["two"], cancel),
+        "prewarm": lambda: bench.service.prewarm(request, cancel),
+    }
+    works[what]()
+    assert looked
+    state = Path(f"/proc/{indexer}/stat")
+    wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] != "T", "the index goes on")
