@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter, Verdict
 from rest_lsp.drafting.tree import EMPTY_TREE, ROOT, DraftTree
 from rest_lsp.engine.choice import Choice, choose_form
 from rest_lsp.engine.engine import GREEDY, Engine
+from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.sampling import Sampling
+from rest_lsp.engine.static_model import StaticModel
+from rest_lsp.engine.static_pass import Capture
+from rest_lsp.engine.torch_model import PathwiseModel
+from rest_lsp.engine.verifier import ModelVerifier
 from rest_lsp.healing import Healing
 from rest_lsp.models.convert import convert
 from rest_lsp.models.packed import PackedModel
@@ -37,6 +44,18 @@ def load_tiny(folder: Path, dtype: str, *, threads: int = 2, capacity: int = 512
     return Engine.load(
         packed, name="tiny", device=Choice("cpu", ""), dtype=Choice(dtype, ""), threads=threads, capacity=capacity
     )
+
+
+def static_engine(
+    exact: Engine, *, fixed_width: bool = False, capture: Capture | None = None, capacity: int = 256
+) -> Engine:
+    """The same weights behind a tree mask, as on accelerators."""
+    model = exact.verifier.model
+    assert isinstance(model, PathwiseModel)
+    static = StaticModel(
+        model.decoder, capacity=capacity, device=torch.device("cpu"), capture=capture, fixed_width=fixed_width
+    )
+    return Engine(ModelVerifier(static, KVPool(static)), exact.info)
 
 
 def run(

@@ -38,6 +38,7 @@ class Int8Model:
     settles = True
     is_exact = True
     dtype = torch.float32
+    slow_at_first: Sequence[int] = (1, 2)
 
     def __init__(self, packed: PackedModel, *, capacity: int, threads: int) -> None:
         self.config = packed.config

@@ -19,13 +19,15 @@ class Model(Protocol):
     `settles` says whether the keys and values of a token have the same bits however it came into the cache: as part of
     a prompt, decoded, or as an accepted draft.  Where they do, whatever is in the cache may be reused.  `is_exact` says
     whether a row of a pass over a tree has the bits of a pass of its own; else it is equal up to
-    rounding in `dtype`, the type of what goes from layer to layer.
+    rounding in `dtype`, the type of what goes from layer to layer.  `slow_at_first` are numbers of rows: behind one
+    pass of each, every pass takes the time that it takes from then on.
     """
 
     config: DecoderConfig
     settles: bool
     is_exact: bool
     dtype: torch.dtype
+    slow_at_first: Sequence[int]
 
     @property
     def n_bytes_per_token(self) -> int:

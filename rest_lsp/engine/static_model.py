@@ -45,7 +45,7 @@ class StaticModel(TorchModel):
     ) -> None:
         super().__init__(decoder, capacity=capacity, device=device)
         self._capture, self._fixed_width = capture, fixed_width
-        self._widths = WIDTHS[-1:] if fixed_width else WIDTHS
+        self.slow_at_first = self._widths = WIDTHS[-1:] if fixed_width else WIDTHS
         # Padding rows are written behind the last slot that a prompt or a tree can take.
         self._static = self._with_room(WIDTHS[-1] + -(capacity + WIDTHS[-1]) % _SLOTS)
         self._active: KVCache | None = None

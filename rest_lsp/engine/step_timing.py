@@ -85,8 +85,8 @@ def _measure(engine: Engine, tokens: Sequence[int], limit_s: float) -> list[tupl
 
 
 def _prepare(engine: Engine) -> None:
-    """The first pass compiles and reads weights from a disk, which is no part of what a pass costs."""
-    for n in (1, 2, 1):
+    """First passes compile, record graphs and read weights from a disk, which is no part of what a pass costs."""
+    for n in (*engine.verifier.model.slow_at_first, 1):
         time_pass(engine, n)
 
 

@@ -23,6 +23,7 @@ class TorchModel:
 
     settles = False
     is_exact = True
+    slow_at_first: Sequence[int] = (1, 2)
 
     def __init__(self, decoder: Decoder, *, capacity: int, device: torch.device) -> None:
         self.decoder, self.config, self.dtype = decoder, decoder.config, decoder.dtype

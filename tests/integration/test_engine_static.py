@@ -12,27 +12,12 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import NoDrafter
 from rest_lsp.drafting.tree import EMPTY_TREE, ROOT
 from rest_lsp.engine.cuda_graphs import WARM_UP_PASSES, Compute
-from rest_lsp.engine.engine import Engine
-from rest_lsp.engine.kv_pool import KVPool
 from rest_lsp.engine.linear import DenseLinear
 from rest_lsp.engine.sampling import Sampling
-from rest_lsp.engine.static_model import WIDTHS, StaticModel
-from rest_lsp.engine.static_pass import Capture
-from rest_lsp.engine.torch_model import PathwiseModel
-from rest_lsp.engine.verifier import ModelVerifier
-from tests.engines import RandomDrafter, random_tree, run, run_scored, tiny_engine
+from rest_lsp.engine.static_model import WIDTHS
+from tests.engines import RandomDrafter, random_tree, run, run_scored, static_engine, tiny_engine
 
 PROMPT = [(37 * i * i + 11 * i) % 448 for i in range(70)]
-
-
-def static_engine(exact: Engine, *, fixed_width: bool = False, capture: Capture | None = None) -> Engine:
-    """The same weights behind a tree mask."""
-    model = exact.verifier.model
-    assert isinstance(model, PathwiseModel)
-    static = StaticModel(
-        model.decoder, capacity=256, device=torch.device("cpu"), capture=capture, fixed_width=fixed_width
-    )
-    return Engine(ModelVerifier(static, KVPool(static)), exact.info)
 
 
 class Recorded:

@@ -4,11 +4,53 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rest_lsp.engine.step_timing import ALWAYS_MEASURED, TOKENS, measure_step_cost
-from tests.engines import tiny_engine
+import pytest
+import torch
+
+from rest_lsp.engine.cuda_graphs import Compute
+from rest_lsp.engine.step_timing import ALWAYS_MEASURED, CONTEXTS, TOKENS, measure_step_cost
+from tests.engines import static_engine, tiny_engine
 
 
 def test_small_passes_are_measured_however_slow_the_machine_is(tmp_path: Path) -> None:
     cost = measure_step_cost(tiny_engine(tmp_path, "int8"), contexts=(8, 32), limit_s=0.0)
     for points in cost.measured.values():
         assert [n for n, _ in points] == [*range(1, ALWAYS_MEASURED + 1), TOKENS[-1]]
+
+
+class Clock:
+    """Time that passes only where somebody says so; stands for the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    monotonic = perf_counter
+
+
+@pytest.mark.parametrize("fixed_width", [False, True])
+def test_what_a_width_takes_once_is_no_part_of_its_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixed_width: bool
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("rest_lsp.engine.step_timing.time", clock)
+
+    def capture(compute: Compute) -> Compute:
+        clock.now += 1.0
+
+        def replay() -> torch.Tensor:
+            logits = compute()
+            clock.now += 1e-3 + 1e-5 * len(logits)
+            return logits
+
+        return replay
+
+    exact = tiny_engine(tmp_path, "fp32", max_context=1200, capacity=1200)
+    engine = static_engine(exact, fixed_width=fixed_width, capture=capture, capacity=1200)
+    cost = measure_step_cost(engine)
+    assert list(cost.measured) == list(CONTEXTS)
+    for points in cost.measured.values():
+        assert [n for n, _ in points] == list(TOKENS)
+        assert points[-1][1] == pytest.approx(1.65)
