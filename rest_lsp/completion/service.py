@@ -112,7 +112,9 @@ class CompletionService:
         """Other texts than `known` for the same place, up to `candidates` together, in half the time budget.
 
         They are drawn behind the prompt that the KV cache holds, each with a seed of its own, and each is drafted from
-        those before.  Fewer when the model says the same again and again.  Raises Cancelled and what `complete` raises.
+        those before.  A tree for all could share no more: where they part, each needs keys and values of its own; so
+        the passes of each stay, bit for bit, those of plain decoding with its seed.  Fewer when the model says the same
+        again and again.  Raises Cancelled and what `complete` raises.
         """
         deadline = self._clock() + DECODING_SHARE * self._budget_s(request.trigger)
         found: list[CompletionResult] = []
