@@ -216,6 +216,27 @@ def test_a_request_does_not_wait_for_what_is_read_ahead(client: LspClient) -> No
     assert Editor(client, "word").offered() == "<4>"
 
 
+def test_what_follows_a_suggestion_is_there_when_it_is_taken(client: LspClient) -> None:
+    editor = Editor(client, "say:ab")
+    (item,) = editor.items()
+    client.poll_status(lambda status: (status["datastore"]["started"], status["datastore"]["running"]) == (2, 0))
+    editor.accept(item)
+    assert editor.text == "say:abab"
+    assert editor.offered() == "abab"
+    assert n_asked(client) == 2, "the model was not asked again"
+    assert stats(client)["cache_answers"] == 1
+
+
+def test_any_key_ends_what_is_made_ahead(client: LspClient) -> None:
+    editor = Editor(client, "say:~slow")
+    assert editor.offered() == " slow"
+    client.poll_status(lambda status: (status["datastore"]["started"], status["datastore"]["running"]) == (2, 1))
+    editor.type("x")
+    client.poll_status(lambda status: (status["datastore"]["cancelled"], status["datastore"]["running"]) == (1, 0))
+    assert editor.offered() == " slowx"
+    assert stats(client)["outcomes"] == {"returned": 2}, "nobody asked for what was given up"
+
+
 def test_a_file_of_secrets_is_not_completed(client: LspClient) -> None:
     editor = Editor(client, "word", uri="file:///nowhere/.env")
     assert editor.items() == []
