@@ -27,6 +27,7 @@ from rest_lsp.engine.verifier import ModelVerifier, PrefillReport
 from rest_lsp.engine.weights import build_decoder
 from rest_lsp.errors import RequestError
 from rest_lsp.healing import Healing
+from rest_lsp.memory import available_memory
 from rest_lsp.models.packed import DecoderConfig, PackedModel
 from rest_lsp.stats import PassTimes
 
@@ -93,7 +94,8 @@ class Engine:
         def build() -> ModelVerifier:
             with needing_room(name, device.value):
                 model = _load(packed, device, dtype, threads, min(capacity, seen), fixed_width=fixed_width)
-                verifier = ModelVerifier(model, KVPool(model), passes)
+                caches = KVPool(model, free_bytes=_free_bytes(device.value))
+                verifier = ModelVerifier(model, caches, passes)
             if device.value == "cpu":
                 # It takes a second or two, and whoever waits for the first completion need not.
                 threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()
@@ -196,6 +198,11 @@ def gpu_bytes(packed: PackedModel, capacity: int) -> int:
     c = packed.config
     kv_bytes = 2 * 2 * c.n_layers * c.n_kv_heads * c.head_dim * capacity * 2
     return sum(tensor.array.nbytes for tensor in packed.tensors.values()) + kv_bytes + _GPU_WORKSPACE_BYTES
+
+
+def _free_bytes(device: str) -> int:
+    """Memory that is left on the device; 0 where the system does not say."""
+    return (available_memory() if device == "cpu" else free_gpu_bytes()) or 0
 
 
 def _load(

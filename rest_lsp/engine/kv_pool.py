@@ -12,6 +12,12 @@ MAX_BYTES = 96 << 20
 
 MOST_CACHES = 8
 
+WANTED_CACHES = 3
+"""However large a cache is, so many documents should find theirs again, if memory is at hand."""
+
+SHARE_OF_FREE = 0.125
+"""Of the memory that is free when the model has been loaded: what caches may take of it beyond MAX_BYTES."""
+
 _WORTH_KEEPING = 0.5
 """A cache that would lose more of its tokens than this share is left to its document, and another one is taken."""
 
@@ -19,10 +25,13 @@ _WORTH_KEEPING = 0.5
 class KVPool:
     """Caches of one model, most recently used first."""
 
-    def __init__(self, model: Model, *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, model: Model, *, max_bytes: int = MAX_BYTES, free_bytes: int = 0) -> None:
+        """`free_bytes` is the memory that nobody has taken yet, 0 where that is not known."""
         self._model = model
         self._caches = [model.new_cache()]
-        self._most = max(1, min(MOST_CACHES, max_bytes // max(1, self._caches[0].n_bytes)))
+        n_bytes = max(1, self._caches[0].n_bytes)
+        wanted = min(WANTED_CACHES * n_bytes, int(SHARE_OF_FREE * free_bytes))
+        self._most = max(1, min(MOST_CACHES, max(max_bytes, wanted) // n_bytes))
 
     @property
     def newest(self) -> KVCache:

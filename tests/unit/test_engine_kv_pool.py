@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import pytest
 import torch
 
 from rest_lsp.engine.kv_cache import KVCache
@@ -88,6 +89,20 @@ def test_one_cache_serves_everything_when_there_is_room_for_no_more() -> None:
     a = fill(caches, A)
     assert fill(caches, B) is a
     assert caches.n_bytes == CACHE_BYTES
+
+
+@pytest.mark.parametrize(("free_in_caches", "n_caches"), [(0, 1), (15, 1), (16, 2), (24, 3), (800, 3)])
+def test_large_caches_are_three_where_memory_allows(free_in_caches: int, n_caches: int) -> None:
+    model = cast("Model", SlotModel())
+    caches = KVPool(model, max_bytes=CACHE_BYTES, free_bytes=free_in_caches * CACHE_BYTES)
+    assert caches.n_bytes == n_caches * CACHE_BYTES
+    held = {id(fill(caches, document)) for document in (A, B, C)}
+    assert len(held) == n_caches
+
+
+def test_many_small_caches_are_not_limited_by_what_is_free() -> None:
+    caches = KVPool(cast("Model", SlotModel()), max_bytes=5 * CACHE_BYTES, free_bytes=CACHE_BYTES)
+    assert caches.n_bytes == 5 * CACHE_BYTES
 
 
 def test_clearing_forgets_all_documents() -> None:
