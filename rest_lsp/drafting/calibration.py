@@ -37,7 +37,8 @@ _CAUTION = 8.0
 _MEMORY = 60.0
 """Information beyond which the oldest fades: some thousand guesses."""
 
-_FURTHEST = 2.0
+_LEAST, _MOST = -4.0, 2.0
+"""What is never right must in the end cost next to nothing; what is right more often than was thought pays anyway."""
 
 
 class Calibration:
@@ -66,7 +67,7 @@ class Calibration:
         calibration = cls()
         for name, (shift, information) in kept.items():
             cell = int(name)
-            if cell < 0 or not (abs(shift) <= _FURTHEST and 0 <= information <= _MEMORY):
+            if cell < 0 or not (_LEAST <= shift <= _MOST and 0 <= information <= _MEMORY):
                 raise ValueError(f"Cell {name} is out of range.")
             calibration.shifts[cell], calibration._information[cell] = float(shift), float(information)
         return calibration
@@ -76,7 +77,7 @@ class Calibration:
 def _observe(shifts: Floats, information: Floats, cell: int, promised: float, kept: bool) -> None:
     informed = information[cell] + promised * (1.0 - promised)
     shift = shifts[cell] + ((1.0 if kept else 0.0) - promised) / (_CAUTION + informed)
-    shifts[cell] = max(-_FURTHEST, min(_FURTHEST, shift))
+    shifts[cell] = max(_LEAST, min(_MOST, shift))
     information[cell] = min(informed, _MEMORY)
 
 
