@@ -23,12 +23,14 @@ class CompletionStats:
     """One completion while it is made; written by one thread at a time.
 
     `spans` are milliseconds, summed over repetitions.
-    `accept_counts[n]` says how many forward passes took n drafted tokens; `draft_ms` is what drafting took in each.
+    `accept_counts[n]` says how many forward passes took n drafted tokens; `draft_ms` is what drafting took in each, and
+    `learn_ms` the part of it that went into learning.
     """
 
     spans: dict[Span, float] = field(default_factory=dict)
     accept_counts: Counter[int] = field(default_factory=Counter)
     draft_ms: list[float] = field(default_factory=list)
+    learn_ms: list[float] = field(default_factory=list)
     drafted: int = 0
     tokens: int = 0
 

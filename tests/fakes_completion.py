@@ -70,6 +70,7 @@ class ScriptedStep:
     log_probs: list[float]
     drafted: int = 2
     draft_ms: float = 1.0
+    learn_ms: float = 0.25
     verify_ms: float = 2.0
     accept_ms: float = 0.5
     tree: DraftTree = EMPTY_TREE

@@ -56,6 +56,7 @@ def run_of(hole: Hole, result: CompletionResult) -> Run:
         decode_ms=result.decode_ms,
         retrieval_ms=result.retrieval_ms,
         draft_ms=result.draft_ms,
+        learn_ms=result.learn_ms,
         stop=result.stop.value if result.stop else result.outcome.value,
         looped=result.stop is StopReason.LOOP,
         sources=[SourceLine(*source) for source in result.sources],

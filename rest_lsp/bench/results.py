@@ -53,7 +53,7 @@ class Run:
     accepted     draft tokens among `tokens`, by source
     drafted      nodes of all trees
     decode_ms    all steps: draft, verify and accept; `retrieval_ms` of it went into drafting
-    draft_ms     of each pass: making the draft and learning from it; of all repetitions
+    draft_ms     of each pass: making the draft and learning from it; of all repetitions; `learn_ms`: the latter alone
     stop         the rule that ended it; `looped` when it was one that no user would see the end of
     """
 
@@ -69,6 +69,7 @@ class Run:
     looped: bool = False
     sources: Sequence[SourceLine] = ()
     draft_ms: Sequence[float] = ()
+    learn_ms: Sequence[float] = ()
 
     @property
     def n_accepted(self) -> int:
@@ -180,6 +181,7 @@ def merge_repeats(runs: Sequence[Run], expected: Sequence[int]) -> Run:
         decode_ms=median(run.decode_ms for run in runs),
         retrieval_ms=median(run.retrieval_ms for run in runs),
         draft_ms=tuple(ms for run in runs for ms in run.draft_ms),
+        learn_ms=tuple(ms for run in runs for ms in run.learn_ms),
     )
 
 

@@ -20,7 +20,10 @@ SLOWEST_PERCENT = 5
 
 @dataclass(frozen=True)
 class ModeSummary:
-    """Sums over the runs of one mode; ratios are 0 where nothing was measured; `draft_ms` is by pass."""
+    """Sums over the runs of one mode; ratios are 0 where nothing was measured.
+
+    By pass: `draft_ms` is assembling a draft and learning from it, of which the other two are the parts.
+    """
 
     ms_per_token: float
     tokens: int
@@ -32,6 +35,10 @@ class ModeSummary:
     retrieval_ms: float
     draft_ms_p50: float
     draft_ms_p99: float
+    assembly_ms_p50: float
+    assembly_ms_p99: float
+    learning_ms_p50: float
+    learning_ms_p99: float
     accepted_by_source: dict[str, int]
 
 
@@ -140,7 +147,8 @@ def _mode(runs: Sequence[Run]) -> ModeSummary:
     for run in runs:
         accepted.update(run.accepted)
     decode_ms = sum(run.decode_ms for run in runs)
-    draft_ms = [ms for run in runs for ms in run.draft_ms] or [0.0]
+    draft_ms = np.array([ms for run in runs for ms in run.draft_ms] or [0.0])
+    learn_ms = np.array([ms for run in runs for ms in run.learn_ms] or [0.0])
     return ModeSummary(
         ms_per_token=_ratio(decode_ms, tokens),
         tokens=tokens,
@@ -152,6 +160,10 @@ def _mode(runs: Sequence[Run]) -> ModeSummary:
         retrieval_ms=sum(run.retrieval_ms for run in runs),
         draft_ms_p50=float(np.percentile(draft_ms, 50)),
         draft_ms_p99=float(np.percentile(draft_ms, 99)),
+        assembly_ms_p50=float(np.percentile(draft_ms - learn_ms, 50)),
+        assembly_ms_p99=float(np.percentile(draft_ms - learn_ms, 99)),
+        learning_ms_p50=float(np.percentile(learn_ms, 50)),
+        learning_ms_p99=float(np.percentile(learn_ms, 99)),
         accepted_by_source=dict(accepted.most_common()),
     )
 

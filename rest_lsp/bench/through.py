@@ -73,7 +73,7 @@ def run_through(options: ThroughOptions) -> bool:
             measured = typed_through(setup, settings, selection.holes)
             for of_hole in tracked(measured, selection, Console(stderr=True), "typed through"):
                 keys += [replace(key, project=selection.name) for key in of_hole]
-    _print(Console(), keys)
+    print_keys(Console(), keys)
     if options.json:
         write_report(options.json, {"keys": [asdict(key) for key in keys]})
     return all(key.agrees for key in keys)
@@ -110,9 +110,10 @@ def _keys(hole: Hole, suggested: CompletionResult, drafted: Complete, setup: Set
         )  # fmt: skip
 
 
-def _print(console: Console, keys: Sequence[Key]) -> None:
+def print_keys(console: Console, keys: Sequence[Key]) -> None:
+    """A row for each project, and one for all."""
     table = Table(title="Typing what was suggested, every key asking the model", box=box.SIMPLE_HEAD, padding=(0, 1))
-    for name in ("", "keys", "tokens/pass", "read per key, median", "95 %", "speed-up"):
+    for name in ("", "keys", "tokens/pass", "read per key, median", "95 %", "most", "speed-up"):
         table.add_column(name, justify="left" if not name else "right")
     for project in [*dict.fromkeys(key.project for key in keys), "all"]:
         table.add_row(project, *_cells([key for key in keys if project in (key.project, "all")]))
@@ -130,5 +131,6 @@ def _cells(keys: Sequence[Key]) -> list[str]:
         f"{sum(key.tokens for key in keys) / max(1, sum(key.forwards for key in keys)):.2f}",
         f"{median(read):.0f}",
         str(read[int(0.95 * (len(read) - 1))]),
+        str(read[-1]),
         f"{speedup:.2f} ×",
     ]

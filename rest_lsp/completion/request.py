@@ -116,7 +116,7 @@ class CompletionResult:
     confidence    geometric mean of the probabilities of the shown tokens, or of those that were not sure enough
     reused        tokens of the prompt that the KV cache still knew
     spans         milliseconds by step: snapshot, build_prompt, prefill, draft, verify, postprocess
-    draft_ms      of each forward pass: making the draft and learning from it
+    draft_ms      of each forward pass: making the draft and learning from it; `learn_ms`: the latter alone
     trace         every pass with its tree, where the service was told to keep them
     """
 
@@ -137,6 +137,7 @@ class CompletionResult:
     confidence: float = 0.0
     spans: Mapping[Span, float] = field(default_factory=dict)
     draft_ms: tuple[float, ...] = ()
+    learn_ms: tuple[float, ...] = ()
     trace: Trace | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -256,6 +256,7 @@ class _Run:
         """Feed the tokens of one forward pass to `rules` until one says stop; what follows was never asked for."""
         self.stats.add("draft", step.draft_ms)
         self.stats.draft_ms.append(step.draft_ms)
+        self.stats.learn_ms.append(step.learn_ms)
         self.stats.add("verify", step.verify_ms)
         n_taken = n_accepted = 0
         of_tokens = zip(step.tokens, step.origins, step.sources, step.log_probs, strict=True)
@@ -298,6 +299,7 @@ class _Run:
             reused=self.prefill.reused if self.prefill is not None else 0,
             spans=dict(self.stats.spans),
             draft_ms=tuple(self.stats.draft_ms),
+            learn_ms=tuple(self.stats.learn_ms),
         )
 
 

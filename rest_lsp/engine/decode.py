@@ -34,6 +34,7 @@ class Step:
     log_probs  for each token the natural logarithm of its probability, see `sampling.log_probability`
     tree     what was verified; `path` are its accepted nodes, and `n_rows` all tokens that went through the model
     draft_ms, verify_ms  making the draft and learning from it; the pass with its picks
+    learn_ms  the part of `draft_ms` that learning took
     accept_ms  the part of `verify_ms` that picking and keeping took; where a pass runs beside us, also waiting for it
     """
 
@@ -45,6 +46,7 @@ class Step:
     path: list[int]
     n_rows: int
     draft_ms: float
+    learn_ms: float
     verify_ms: float
     accept_ms: float
 
@@ -106,6 +108,7 @@ def decode(
             path=walk.path,
             n_rows=n_rows,
             draft_ms=1e3 * (drafted - start + observed - verified),
+            learn_ms=1e3 * (observed - verified),
             verify_ms=verify_ms,
             accept_ms=accept_ms,
         )

@@ -52,6 +52,7 @@ def run(
         decode_ms=decode_ms,
         retrieval_ms=1.0 if accepted else 0.0,
         draft_ms=[0.25, 0.75] if accepted else (),
+        learn_ms=[0.05, 0.15] if accepted else (),
         stop="end",
         looped=looped,
     )
@@ -80,7 +81,9 @@ def test_speedup_is_the_ratio_of_the_sums_and_loops_do_not_count() -> None:
     assert summary.rest.nodes_per_step == pytest.approx(6 / 4)
     assert summary.rest.draft_ms_p50 == pytest.approx(0.5)
     assert summary.rest.draft_ms_p99 == pytest.approx(0.745)
-    assert summary.plain.draft_ms_p99 == 0.0
+    assert (summary.rest.assembly_ms_p50, summary.rest.learning_ms_p50) == pytest.approx((0.4, 0.1))
+    assert (summary.rest.assembly_ms_p99, summary.rest.learning_ms_p99) == pytest.approx((0.596, 0.149))
+    assert summary.plain.draft_ms_p99 == summary.plain.assembly_ms_p99 == 0.0
     assert summary.rest.accepted_by_source == {"datastore": 2}
 
 
@@ -159,7 +162,9 @@ def test_the_table_shows_each_kind_and_names_what_differs() -> None:
         assert words in shown
     assert "1 of 4 outputs repeat themselves" in shown
     assert "plain decoding takes 2.00 × that" in shown
-    assert "p50 0.50 ms, p99 0.74 ms" in " ".join(shown.split())
+    words = " ".join(shown.split())
+    assert "Draft assembly in each pass: p50 0.40 ms, p99 0.60 ms." in words
+    assert "Learning from it: p50 0.10 ms, p99 0.15 ms; both together: p50 0.50 ms, p99 0.74 ms." in words
 
 
 def test_the_floor_is_bytes_over_bandwidth() -> None:

@@ -169,6 +169,7 @@ def test_the_counts_of_a_result() -> None:
     assert (result.tokens, result.forwards, result.drafted) == (5, 3, 6)
     assert (result.prefill_ms, result.reused) == (5.0, 3)
     assert result.draft_ms == (1.0, 1.0, 1.0)
+    assert result.learn_ms == (0.25, 0.25, 0.25)
     assert result.retrieval_ms > 3.0, "making the drafter counts as well"
     assert result.decode_ms - result.retrieval_ms == pytest.approx(6.0)
     assert {"snapshot", "build_prompt", "postprocess"} < set(result.spans)
