@@ -19,7 +19,7 @@ from rest_lsp.bench.humaneval_plot import write_humaneval_plot
 from rest_lsp.bench.humaneval_problems import MAX_TOKENS, Problem, read_problems, solution_text, task_of
 from rest_lsp.bench.humaneval_report import PLAIN, HumanEvalReport, Text, print_humaneval
 from rest_lsp.bench.humaneval_sandbox import passes
-from rest_lsp.bench.humaneval_store import build_store
+from rest_lsp.bench.humaneval_store import build_store, missing_millions
 from rest_lsp.bench.machine import this_machine
 from rest_lsp.bench.plot import check_plotting
 from rest_lsp.bench.rivals import our_drafter
@@ -60,6 +60,7 @@ def run_humaneval(options: HumanEvalOptions) -> bool:
         model: LoadedModel | None = None
         for size in sizes:
             folder = build_store(size, cache_dir, telling)
+            tell_what_is_missing(Console(stderr=True), folder, size)
             setups[f"{size:g}M"] = stack.enter_context(open_setup(folder, settings, model))
             model = setups[f"{size:g}M"].model
         texts = list(measure(read_problems(options.limit), setups, samplings, settings))
@@ -70,6 +71,18 @@ def run_humaneval(options: HumanEvalOptions) -> bool:
     if options.plot:
         write_humaneval_plot(options.plot, report)
     return report.n_differing == 0
+
+
+def tell_what_is_missing(console: Console, folder: Path, size: float) -> None:
+    """A store that is smaller than its name says would be taken for what it is not."""
+    missing = missing_millions(folder, size)
+    if missing:
+        console.print(
+            f"The store of {size:g} M tokens has only about {size - missing:.2g} M: there is no more library code here."
+            " Install more packages, or leave it out with --stores.",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def measure(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rest_lsp.bench.corpus import PROJECTS, CorpusError, fetch
+from rest_lsp.memory import folder_bytes
 
 BYTES_PER_TOKEN = 3.6
 """Of Python code, about; how many tokens a store has is read from its index."""
@@ -52,6 +53,11 @@ def build_store(millions: float, cache_dir: Path, telling: Collection[str]) -> P
             "Choose a cache folder with room.",
         ) from error
     return target
+
+
+def missing_millions(folder: Path, millions: float) -> float:
+    """Millions of tokens that a store lacks, about, because there was no more code; 0 where it is as large as asked."""
+    return max(0.0, millions - folder_bytes(folder) / BYTES_PER_TOKEN / 1e6)
 
 
 def fill(folder: Path, n_bytes: int, candidates: Iterable[LibraryFile], telling: Collection[str]) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from rest_lsp.bench import humaneval_sandbox, humaneval_store
 from rest_lsp.bench.cli import app
-from rest_lsp.bench.humaneval import parse_samplings, parse_sizes
+from rest_lsp.bench.humaneval import parse_samplings, parse_sizes, tell_what_is_missing
 from rest_lsp.bench.humaneval_problems import ContinuationRules, read_problems, solution_text, task_of
 from rest_lsp.bench.humaneval_sandbox import passes
-from rest_lsp.bench.humaneval_store import LibraryFile, fill
+from rest_lsp.bench.humaneval_store import LibraryFile, build_store, fill
 from rest_lsp.completion.request import StopReason
 from rest_lsp.engine.choice import choose_form
 from rest_lsp.errors import RestLspError
@@ -170,6 +172,19 @@ def test_a_store_ends_when_it_is_full(tmp_path: Path) -> None:
         files.append(LibraryFile(tmp_path / f"{number}.py", f"{number}.py"))
     fill(tmp_path / "store", 3 * len(CODE), files, set())
     assert len(list((tmp_path / "store").iterdir())) == 3
+
+
+def test_a_store_that_is_smaller_than_it_should_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "all.py").write_text(CODE * 36, encoding="utf-8")
+    found = [LibraryFile(tmp_path / "all.py", "all.py")]
+    monkeypatch.setattr(humaneval_store, "library_files", lambda _cache_dir: found)
+    console = Console(file=io.StringIO(), width=200)
+    for _ in range(2):
+        for size in (0.0005, 3.0):
+            tell_what_is_missing(console, build_store(size, tmp_path / "cache", set()), size)
+    told = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(told) == 2, "each time for the larger one, which is kept"
+    assert "The store of 3 M tokens has only about 0.001 M" in told[0]
 
 
 def test_a_text_ends_where_something_new_begins(tokenizer: Tokenizer) -> None:
