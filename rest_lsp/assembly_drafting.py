@@ -35,12 +35,13 @@ _LIKELY_AGAIN = 4
 """Text that was deleted at the cursor is as likely to come as what follows a match of so many tokens."""
 
 
+LIBRARIES = (PACKAGES, STANDARD)
 ELSEWHERE = 0
 """Traits of places in stores that the user names: nothing is known of them."""
 
 
 def _traits_of_tier(name: str) -> TraitsOf:
-    traits = LIBRARY if name in (PACKAGES, STANDARD) else ELSEWHERE
+    traits = LIBRARY if name in LIBRARIES else ELSEWHERE
     return lambda _: traits
 
 
@@ -92,7 +93,11 @@ class Drafting:
         options, before = self._options, request.text[: request.offset].replace("\r\n", "\n")
         sources: list[DraftSource] = []
         if options.use_completions:
-            sources += self._completions(self.recent.texts(), request.path, before, prompt)
+            texts = self.recent.texts()
+            if options.use_through:
+                sources += self._typed_through(texts, request.path, before, prompt)
+            if texts:
+                sources.append(RecentSource(self.encoder.encode(recent.prefix_tail + recent.text) for recent in texts))
         if options.use_deleted:
             sources += self._deleted(request.path, before, prompt)
         if options.use_document:
@@ -103,6 +108,7 @@ class Drafting:
             sources += [
                 DatastoreSource(tier, _traits_of_tier(tier.name), exclude=None, name=tier.name)
                 for tier in self.datastore.tiers
+                if options.use_libraries or tier.name not in LIBRARIES
             ]
         return sources
 
@@ -124,7 +130,7 @@ class Drafting:
             return document.line_of(origin, self._tokenizer.count_newlines) if document else None
         return self.datastore.line_of(origin, self._tokenizer.count_newlines) if self.datastore else None
 
-    def _completions(
+    def _typed_through(
         self, texts: Sequence[Recent], path: str | None, before: str, prompt: Prompt
     ) -> Iterator[DraftSource]:
         for recent in texts:
@@ -132,9 +138,7 @@ class Drafting:
             if typed is not None and recent.text.startswith(typed) and typed != recent.text:
                 script = self._script(recent.text[len(typed) :], prompt)
                 yield ScriptSource("typed through", THROUGH, script, n_known=len(prompt.context_ids), agreed=CERTAIN)
-                break
-        if texts:
-            yield RecentSource(self.encoder.encode(recent.prefix_tail + recent.text) for recent in texts)
+                return
 
     def _deleted(self, path: str | None, before: str, prompt: Prompt) -> Iterator[DraftSource]:
         for recent in self.deleted.texts():
@@ -160,7 +164,7 @@ class Drafting:
         return DocumentSource(
             request.path or "",
             ids,
-            self.encoder.after(after),
+            self.encoder.after(after) if self._options.use_after else [],
             n_known=len(prompt.context_ids),
             first_line=self.encoder.first_line(earlier),
             cursor_line=before.count("\n"),

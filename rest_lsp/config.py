@@ -148,9 +148,16 @@ class DraftingOptions(Section):
         default=0, ge=0, le=64, description="Draft this many tokens in each pass; 0 lets measured costs decide."
     )
     use_document: bool = Field(default=True, description="Draft from the file that is being edited.")
+    use_after: bool = Field(default=True, description="Draft also from the part of that file behind the cursor.")
     use_datastore: bool = Field(default=True, description="Draft from the rest of the repository.")
+    use_libraries: bool = Field(
+        default=True, description="Draft also from installed packages and the standard library, where they are indexed."
+    )
     use_completions: bool = Field(
         default=True, description="Draft from recent completions, first of all the one being typed through."
+    )
+    use_through: bool = Field(
+        default=True, description="Draft the rest of the completion that is being typed through as nearly certain."
     )
     use_deleted: bool = Field(default=True, description="Draft from text that was just deleted at the cursor.")
     use_successors: bool = Field(default=True, description="Draft what the model put behind the same token before.")

@@ -95,8 +95,11 @@ def tokenizer_path(settings: Settings, progress: Progress = silent, cancel: Canc
     return obtain_tokenizer(model_name(settings), settings.model.cache_dir, store)
 
 
-def open_datastore(settings: Settings, root: Path, tokenizer: Path) -> Datastore:
-    """The index of a workspace as it was left; whoever opens it closes it.  Raises DatastoreError, ModelError."""
+def open_datastore(settings: Settings, root: Path, tokenizer: Path, *, libraries_at_once: bool = False) -> Datastore:
+    """The index of a workspace as it was left; whoever opens it closes it.  Raises DatastoreError, ModelError.
+
+    With `libraries_at_once` a refresh ends when they are indexed, too.
+    """
     rules = IndexRules(max_file_bytes=settings.datastore.max_file_bytes, exclude=settings.datastore.exclude)
     options = settings.datastore
     python = str(options.python) if options.python else None
@@ -106,7 +109,7 @@ def open_datastore(settings: Settings, root: Path, tokenizer: Path) -> Datastore
         tokenizer_path=tokenizer,
         rules=rules,
         stores=options.stores,
-        libraries=LibraryOptions(options.packages, options.standard_library, python),
+        libraries=LibraryOptions(options.packages, options.standard_library, python, libraries_at_once),
     )
 
 

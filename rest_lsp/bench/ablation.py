@@ -30,8 +30,11 @@ LARGE = 64
 EVERYTHING = "everything"
 SWITCHES: Mapping[str, str] = {
     "document": "use_document",
+    "text after the cursor": "use_after",
     "repository": "use_datastore",
+    "libraries": "use_libraries",
     "recent completions": "use_completions",
+    "typed through": "use_through",
     "deleted text": "use_deleted",
     "successors": "use_successors",
     "affinity of files": "use_affinity",

@@ -10,6 +10,11 @@ import typer
 from rest_lsp.bench import store_cli, suggestions_cli
 from rest_lsp.cli_options import Overrides, settings_for, takes_options
 
+Workspace = Annotated[
+    Path | None,
+    typer.Option(help="Folder to draft from and to cut holes in. Default: flask 3.1.2, fetched once.", metavar="DIR"),
+]
+
 app = typer.Typer(no_args_is_help=True, help="Measure on this machine what drafts save, and that they change nothing.")
 
 app.command()(store_cli.index)
@@ -28,12 +33,7 @@ def bench() -> None:
 @takes_options("model", "device")
 def decode(
     *,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder to draft from and to cut holes in. Default: flask 3.1.2, fetched once.", metavar="DIR"
-        ),
-    ] = None,
+    workspace: Workspace = None,
     cases: Annotated[
         Path | None, typer.Option(help="Holes as JSON lines, not chosen by the seed.", metavar="FILE")
     ] = None,
@@ -62,6 +62,10 @@ def decode(
     warm: Annotated[
         bool, typer.Option("--warm", help="Keep what earlier holes taught; else each begins anew.")
     ] = False,
+    libraries: Annotated[
+        bool,
+        typer.Option("--libraries", help="Draft from installed packages and the standard library as well."),
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the report to this file.", metavar="OUT.png")] = None,
     overrides: Overrides,
@@ -81,8 +85,8 @@ def decode(
 
     options = Options(
         workspace=workspace, cases=cases, projects=projects, kinds=kinds, per_kind=per_kind, seed=seed, limit=limit,
-        repeat=repeat, nodes=nodes, temperature=temperature, ablate=ablate, warm=warm, json=json, plot=plot,
-        overrides=overrides,
+        repeat=repeat, nodes=nodes, temperature=temperature, ablate=ablate, warm=warm, libraries=libraries, json=json,
+        plot=plot, overrides=overrides,
     )  # fmt: skip
     if not run_decode(options):
         raise typer.Exit(1)
@@ -112,12 +116,7 @@ def attention(
 @takes_options("model", "device")
 def peers(
     *,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder to draft from and to cut holes in. Default: flask 3.1.2, fetched once.", metavar="DIR"
-        ),
-    ] = None,
+    workspace: Workspace = None,
     cases: Annotated[
         Path | None, typer.Option(help="Holes as JSON lines, not chosen by the seed.", metavar="FILE")
     ] = None,

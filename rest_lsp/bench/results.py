@@ -141,6 +141,7 @@ class Setting:
 
     nodes  the fixed budget, None when the cost model chooses
     warm   what requests teach was kept for the next ones
+    libraries  drafts came from installed packages and the standard library, too
     temperature  0 where the most likely token was always taken
     """
 
@@ -157,12 +158,14 @@ class Setting:
     cost_curve: Sequence[CostPoint] = ()
     warm: bool = False
     temperature: float = 0.0
+    libraries: bool = False
 
     @property
     def budget(self) -> str:
         nodes = "nodes by the cost model" if self.nodes is None else f"{self.nodes} nodes"
         sampled = [f"sampled at temperature {self.temperature:g}"] if self.temperature else []
-        return ", ".join([nodes, *sampled, *(["history kept"] if self.warm else [])])
+        kept, libraries = ["history kept"] * self.warm, ["libraries indexed"] * self.libraries
+        return ", ".join([nodes, *sampled, *kept, *libraries])
 
     def to_json(self) -> dict[str, Any]:
         points = [point._asdict() for point in self.cost_curve]

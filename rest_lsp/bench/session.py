@@ -43,6 +43,7 @@ class Options:
     nodes: int | None = None
     temperature: float = 0.0
     ablate: bool = False
+    libraries: bool = False
     warm: bool = False
     json: Path | None = None
     plot: Path | None = None
@@ -58,8 +59,9 @@ def run_decode(options: Options) -> bool:
             "A hole that is repeated would be drafted from its own answer.", "Leave out --repeat or --warm."
         )
     settings = bench_settings(
-        options.workspace, options.overrides, nodes=options.nodes, temperature=options.temperature
-    )
+        options.workspace, options.overrides, nodes=options.nodes, temperature=options.temperature,
+        libraries=options.libraries,
+    )  # fmt: skip
     selections = select_all(
         options.projects, workspace=options.workspace, cases=options.cases, kinds=options.kinds,
         per_kind=options.per_kind, seed=options.seed, limit=options.limit, cache_dir=settings.model.cache_dir,
@@ -127,6 +129,7 @@ def describe(setup: Setup, selections: Sequence[Selection], options: Options, fl
         nodes=options.nodes,
         temperature=options.temperature,
         warm=options.warm,
+        libraries=options.libraries,
         repeat=options.repeat,
         seed=selections[0].seed,
         cost_curve=setup.cost_curve,

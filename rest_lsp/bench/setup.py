@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,11 +66,17 @@ class Setup:
 
 
 def bench_settings(
-    workspace: Path | None, overrides: Mapping[str, object], *, nodes: int | None, temperature: float = 0.0
+    workspace: Path | None,
+    overrides: Mapping[str, object],
+    *,
+    nodes: int | None,
+    temperature: float = 0.0,
+    libraries: bool = False,
 ) -> Settings:
     """The user's settings, less what would make outputs depend on the machine's speed, or cut them before they end.
 
-    Prompts are of the document alone: what other files add is an arm of `bench quality`.
+    Prompts are of the document alone: what other files add is an arm of `bench quality`.  Drafts are of the workspace
+    alone unless `libraries` are asked for: those of the environment that the options name, or else of this program's.
     """
     forced: dict[str, object] = {
         "completion.max_tokens_single": MAX_TOKENS_SINGLE,
@@ -79,10 +86,16 @@ def bench_settings(
         "completion.temperature": temperature,
         "completion.context_tokens": 0,
         "datastore.enabled": True,
+        "datastore.packages": libraries,
+        "datastore.standard_library": libraries,
         "drafting.enabled": True,
         "drafting.fixed_nodes": nodes or 0,
     }
-    return settings_for(workspace, {**overrides, **forced})
+    settings = settings_for(workspace, {**overrides, **forced})
+    if not libraries or settings.datastore.python is not None:
+        return settings
+    own = settings.datastore.model_copy(update={"python": Path(sys.executable)})
+    return settings.model_copy(update={"datastore": own})
 
 
 @contextmanager
@@ -95,7 +108,8 @@ def open_setup(
     """
     with progress_bars() as progress:
         model = loaded or load_model(settings, progress)
-        datastore = open_datastore(settings, root, model.tokenizer_path)
+        with_libraries = settings.datastore.packages
+        datastore = open_datastore(settings, root, model.tokenizer_path, libraries_at_once=with_libraries)
         try:
             datastore.refresh(lambda event: progress(ProgressEvent(event.stage, event.done, event.total, "files")))
             setup = wire(settings, model, datastore, progress, warm=warm)

@@ -47,11 +47,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LibraryOptions:
-    """Which tiers are wanted; `python` is the interpreter whose packages are meant, None to look for one."""
+    """Which tiers are wanted; `python` is the interpreter whose packages are meant, None to look for one.
+
+    They are built while watching, or with each refresh where they are wanted `at_once`.
+    """
 
     packages: bool = False
     standard: bool = False
     python: str | None = None
+    at_once: bool = False
 
 
 class Libraries:

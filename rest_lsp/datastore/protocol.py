@@ -31,7 +31,7 @@ class WorkerSetup:
     reconcile_s     seconds between full comparisons while watching
     crashes         of earlier workers in a row: after some, suffixes are sorted without the native library, which may
                     have been the reason, and merges are smaller, since it may have been the memory that they take
-    libraries       tiers that are built while watching
+    libraries       tiers that are built, and when
     """
 
     root: Path

@@ -191,6 +191,8 @@ class Upkeep:
         try:
             writer = self._writer
             report = self._refresh(writer, number, progress) if writer else self._followers_report()
+            if writer and self._setup.libraries.at_once:
+                self._keep_libraries(writer)
         except RestLspError as error:
             self._send({"event": "failed", "id": number, "message": error.message, "hint": error.hint})
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from rest_lsp.bench.selection import Selection
 from rest_lsp.bench.setup import bench_settings, drafted, open_setup
 from rest_lsp.bench.through import typed_through
 from rest_lsp.completion.request import CompletionRequest, CompletionResult, Outcome
+from rest_lsp.datastore.libraries import STANDARD
 from rest_lsp.drafting.confidence import FEATURES, Confidence
 from rest_lsp.engine.choice import choose_form
 from rest_lsp.errors import ModelError, RestLspError
@@ -198,7 +200,9 @@ def test_each_source_and_idea_is_switched_off_alone(
     rows = ablation_json(results)
     assert {(row["without"], row["nodes"]) for row in rows} >= {(None, 64), ("document", None), ("cool-down", 64)}
     print_ablation(Console(width=120), results)
-    assert "without affinity of files" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    for name in ("affinity of files", "text after the cursor", "libraries", "typed through"):
+        assert f"without {name}" in shown
 
 
 def test_keys_that_type_what_was_suggested_are_drafted_from_it(
@@ -368,6 +372,31 @@ def test_history_is_kept_when_asked_for(model: Path, workspace: Path, tmp_path: 
         forwards[found["warm"]] = [row["forwards"] for row in found["cases"] if row["mode"] == "rest"]
     assert forwards[False][0] == forwards[False][1]
     assert forwards[True][1] < forwards[False][1]
+
+
+def test_libraries_are_drafted_from_when_asked_for(
+    model: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REST_LSP_DATASTORE_PYTHON", str(write_python(tmp_path) / "bin" / "python"))
+    command = ["decode", "--workspace", str(workspace), "--limit", "1", "--nodes", "6", "--kinds", "body"]
+    for asked in ([], ["--libraries"], []):
+        out = ["--json", str(tmp_path / "report.json"), *flags(model, tmp_path / "cache")]
+        result = CliRunner().invoke(app, [*command, *asked, *out], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["libraries"] == bool(asked)
+        assert ("libraries indexed" in " ".join(result.output.split())) == bool(asked)
+    settings = bench_settings(workspace, overrides(model, tmp_path / "cache"), nodes=6, libraries=True)
+    with open_setup(workspace, settings) as setup:
+        assert [tier.name for tier in setup.datastore.tiers] == [STANDARD]
+    monkeypatch.delenv("REST_LSP_DATASTORE_PYTHON")
+    assert bench_settings(workspace, {}, nodes=None, libraries=True).datastore.python == Path(sys.executable)
+
+
+def write_python(folder: Path) -> Path:
+    """A Python without packages, and with a standard library of one module."""
+    (folder / "python" / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    (folder / "python" / "lib" / "python3.11" / "os.py").write_text("standard_os = 1\n", encoding="utf-8")
+    return folder / "python"
 
 
 @pytest.mark.parametrize(

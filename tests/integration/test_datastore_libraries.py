@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,18 @@ def test_what_is_imported_becomes_a_tier_and_nothing_else(rig: Rig, tmp_path: Pa
     only = LibraryOptions(packages=False, standard=True)
     without = Datastore.open(rig.root, directory=rig.cache, tokenizer_path=rig.tokenizer_path, libraries=only)
     assert names(without) == [STANDARD]
+
+
+def test_a_refresh_builds_them_only_when_it_is_told_to(rig: Rig, tmp_path: Path) -> None:
+    write_environment(rig.root / ".venv", tmp_path / "base", used="used_name = 1\n")
+    rig.write({"a.py": "import used\n", ".gitignore": ".venv\n"})
+    found = []
+    for options in (BOTH, replace(BOTH, at_once=True)):
+        datastore = Datastore.open(rig.root, directory=rig.cache, tokenizer_path=rig.tokenizer_path, libraries=options)
+        datastore.refresh()
+        found.append(names(datastore))
+        datastore.close()
+    assert found == [[], [PACKAGES, STANDARD]]
 
 
 def test_a_version_is_built_once_for_all_workspaces(rig: Rig, tmp_path: Path) -> None:

@@ -46,8 +46,11 @@
 ---@field max_nodes? integer Most draft tokens that are verified in one pass.
 ---@field fixed_nodes? integer Draft this many tokens in each pass; 0 lets measured costs decide.
 ---@field use_document? boolean Draft from the file that is being edited.
+---@field use_after? boolean Draft also from the part of that file behind the cursor.
 ---@field use_datastore? boolean Draft from the rest of the repository.
+---@field use_libraries? boolean Draft also from installed packages and the standard library, where they are indexed.
 ---@field use_completions? boolean Draft from recent completions, first of all the one being typed through.
+---@field use_through? boolean Draft the rest of the completion that is being typed through as nearly certain.
 ---@field use_deleted? boolean Draft from text that was just deleted at the cursor.
 ---@field use_successors? boolean Draft what the model put behind the same token before.
 ---@field use_affinity? boolean Prefer places in files that are open, imported, or near the document.
@@ -116,8 +119,11 @@ return {
   { path = "drafting.max_nodes", kind = "integer", takes = "a whole number from 1 to 64", low = 1, high = 64 },
   { path = "drafting.fixed_nodes", kind = "integer", takes = "a whole number from 0 to 64", low = 0, high = 64 },
   { path = "drafting.use_document", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_after", kind = "boolean", takes = "true or false" },
   { path = "drafting.use_datastore", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_libraries", kind = "boolean", takes = "true or false" },
   { path = "drafting.use_completions", kind = "boolean", takes = "true or false" },
+  { path = "drafting.use_through", kind = "boolean", takes = "true or false" },
   { path = "drafting.use_deleted", kind = "boolean", takes = "true or false" },
   { path = "drafting.use_successors", kind = "boolean", takes = "true or false" },
   { path = "drafting.use_affinity", kind = "boolean", takes = "true or false" },
