@@ -83,6 +83,7 @@ def as_json(request: CompletionRequest, result: CompletionResult, status: dict[s
         "range": {"start": start._asdict(), "end": end._asdict()},
         "outcome": result.outcome.value,
         "tokens": result.tokens,
+        "token_ids": list(result.token_ids),
         "forwards": result.forwards,
         "accepted": result.accepted,
         "prefill_ms": round(result.prefill_ms, 3),

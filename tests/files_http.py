@@ -55,9 +55,9 @@ class Door(NamedTuple):
         connection.close()
         return status
 
-    def fill_in(self) -> Any:
-        """What `/infill` says at the place of the tests."""
-        before, after = around()
+    def fill_in(self, line: int = LINE, column: int = COLUMN) -> Any:
+        """What `/infill` says at the place of the tests, or at another one."""
+        before, after = around(line, column)
         return self.ask("/infill", {"input_prefix": before, "input_suffix": after, "path": FILE, "return_tokens": True})
 
     def wait_until_ready(self) -> None:
@@ -99,6 +99,6 @@ def opened_door(place: Place, *flags: str, cwd: Path | None = None) -> Iterator[
         print(errors, file=sys.stderr)
 
 
-def around() -> tuple[str, str]:
-    offset = sum(len(line) for line in SOURCE.splitlines(keepends=True)[:LINE]) + COLUMN
+def around(line: int = LINE, column: int = COLUMN) -> tuple[str, str]:
+    offset = sum(len(text) for text in SOURCE.splitlines(keepends=True)[:line]) + column
     return SOURCE[:offset], SOURCE[offset:]

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from rest_lsp.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"
-_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Where(NamedTuple):
@@ -25,9 +24,10 @@ class Where(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a client may call this host; empty for any, which a host that is open to others has."""
+        """What a client may call this host, besides its addresses."""
         is_loopback = self.host == "localhost" or ip_address(self.host).is_loopback
-        return _LOCAL_NAMES if is_loopback else ()
+        name = socket.gethostname().lower()
+        return ("localhost",) if is_loopback else ("localhost", name, f"{name}.local")
 
 
 def where_of(given: str) -> Where:

@@ -61,7 +61,11 @@ def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def expected(door: Door) -> dict[str, Any]:
     """What `rest-lsp complete` says."""
-    arguments = ("complete", FILE, "--line", str(LINE), "--column", str(COLUMN), "--json")
+    return completed(door, LINE, COLUMN)
+
+
+def completed(door: Door, line: int, column: int) -> dict[str, Any]:
+    arguments = ("complete", FILE, "--line", str(line), "--column", str(column), "--json")
     done = rest_lsp(*arguments, place=door.place, cwd=door.place.workspace)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -86,6 +90,20 @@ def test_infill_tells_tokens_and_what_drafts_saved(door: Door, expected: dict[st
     assert answer["stop"] is True
     assert answer["rest"]["forwards"] >= 1
     assert answer["model"] == expected["model"]
+
+
+@pytest.mark.parametrize(("line", "column"), [(0, 8), (1, 4), (4, 18), (5, 7)])
+def test_every_client_gets_the_tokens_of_complete(door: Door, client: openai.OpenAI, line: int, column: int) -> None:
+    before, after = around(line, column)
+    expected, by_infill = completed(door, line, column), door.fill_in(line, column)
+    answer = client.completions.create(model="any", prompt=before, suffix=after, logprobs=1, extra_body={"path": FILE})
+    probabilities, usage = answer.choices[0].logprobs, answer.usage
+    assert by_infill["tokens"] == expected["token_ids"] != []
+    assert by_infill["content"] == answer.choices[0].text == expected["text"]
+    assert usage is not None
+    assert usage.completion_tokens == expected["tokens"]
+    assert probabilities is not None
+    assert len(probabilities.tokens or ()) == len(expected["token_ids"])
 
 
 def test_llama_vim_may_warm_the_cache(door: Door) -> None:
@@ -114,6 +132,18 @@ def test_openai_client_streams_a_completion_with_a_suffix(client: openai.OpenAI,
     assert "".join(choice.text for choice in choices) == expected["text"]
     assert [choice.finish_reason for choice in choices[:-1]] == [None] * (len(choices) - 1)
     assert choices[-1].finish_reason in ("stop", "length")
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+def test_openai_client_is_told_no_more_when_a_stop_text_comes(
+    client: openai.OpenAI, expected: dict[str, Any], is_list: bool
+) -> None:
+    before, after = around()
+    last = expected["text"][-1]
+    stop = ["never written", last] if is_list else last
+    answer = client.completions.create(model="any", prompt=before, suffix=after, stop=stop, extra_body={"path": FILE})
+    assert answer.choices[0].text == expected["text"].partition(last)[0]
+    assert answer.choices[0].finish_reason == "stop"
 
 
 def test_markers_in_the_prompt_mean_the_same_as_a_suffix(client: openai.OpenAI, expected: dict[str, Any]) -> None:
