@@ -21,7 +21,7 @@ from rest_lsp.daemon.wire import (
 )
 from rest_lsp.server.frames import MAX_UNREAD_BYTES
 
-_REST_S = 60.0
+REST_S = 60.0
 """Within so long after its length the rest of a message must come."""
 
 _SOCKET_S = 5.0
@@ -54,11 +54,12 @@ class Line:
         """The next message; None at the end.  Raises BadMessage, also for a message that stops in the middle."""
         try:
             header = await self._reader.readexactly(LENGTH_BYTES)
-            body = await asyncio.wait_for(self._reader.readexactly(length_of(header, limit)), _REST_S)
+            body = await asyncio.wait_for(self._reader.readexactly(length_of(header, limit)), REST_S)
+        except asyncio.TimeoutError:
+            # First, since it is an OSError in newer versions of Python.
+            raise BadMessage("A message stopped in the middle.") from None
         except (asyncio.IncompleteReadError, OSError):
             return None
-        except asyncio.TimeoutError:
-            raise BadMessage("A message stopped in the middle.") from None
         return unpack(body)
 
     def send(self, message: Message) -> None:
