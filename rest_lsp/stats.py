@@ -88,11 +88,11 @@ class PassTimes:
             self.n += 1
 
     def as_json(self) -> dict[str, float | None]:
-        """p50 and p99, None before the first pass."""
+        """p50 and p99, None before the first pass, and how many there were since the start."""
         with self._lock:
             ordered = sorted(self._recent)
         p50, p99 = (round(ordered[share * len(ordered) // 100], 1) if ordered else None for share in (50, 99))
-        return {"p50": p50, "p99": p99}
+        return {"p50": p50, "p99": p99, "n": self.n}
 
 
 class SpanSummary(NamedTuple):

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection
 
+import pytest
+
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, Wishes
 from rest_lsp.server.prewarm import Prewarmer, as_if_taken
@@ -21,6 +23,7 @@ class Service:
 
     def __init__(self, outcome: Callable[[CancelToken], Outcome]) -> None:
         self.asked: list[CompletionRequest] = []
+        self.read: list[CompletionRequest] = []
         self._outcome = outcome
 
     def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:
@@ -33,7 +36,7 @@ class Service:
         raise AssertionError("nobody asks for others ahead")
 
     def prewarm(self, request: CompletionRequest, cancel: CancelToken) -> None:
-        raise AssertionError("nothing is read ahead here")
+        self.read.append(request)
 
 
 def test_the_request_behind_a_taken_suggestion() -> None:
@@ -76,6 +79,57 @@ def test_a_key_ends_it_and_nothing_is_taken() -> None:
         prewarmer.give_way()
         await worker.post("after", lambda _: None)
         assert taken == []
+        worker.stop()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+def test_what_is_expected_while_the_model_is_busy_is_read_when_it_is_free_again(is_given_up: bool) -> None:
+    async def scenario() -> None:
+        looked_up = asyncio.Event()
+
+        def place() -> CompletionRequest:
+            looked_up.set()
+            return REQUEST
+
+        worker, service, gate = Worker("test"), Service(lambda _: Outcome.RETURNED), threading.Event()
+        prewarmer = Prewarmer(worker, lambda: service)
+        busy = worker.post("somebody's request", lambda _: gate.wait(DEADLINE_S))
+        prewarmer.expect(place)
+        await asyncio.wait_for(looked_up.wait(), DEADLINE_S)
+        if is_given_up:
+            prewarmer.give_way()
+        gate.set()
+        assert await busy
+        # What was posted last goes first, unless its thread is at the other one already: then it waits for that.
+        while not worker.is_idle:
+            await worker.post("after", lambda _: None, gives_way=True)
+        assert service.read == ([] if is_given_up else [REQUEST])
+        worker.stop()
+
+    asyncio.run(scenario())
+
+
+def test_the_next_answer_is_made_when_a_busy_model_is_free_again() -> None:
+    async def scenario() -> None:
+        looked_up = asyncio.Event()
+        worker, service, gate = Worker("test"), Service(lambda _: Outcome.RETURNED), threading.Event()
+
+        loop = asyncio.get_running_loop()
+
+        def find_service() -> Service:
+            loop.call_soon_threadsafe(looked_up.set)
+            return service
+
+        taken: asyncio.Future[CompletionResult] = loop.create_future()
+        busy = worker.post("somebody's request", lambda _: gate.wait(DEADLINE_S))
+        Prewarmer(worker, find_service).look_ahead(REQUEST, RESULT, lambda _, result: taken.set_result(result))
+        await asyncio.wait_for(looked_up.wait(), DEADLINE_S)
+        assert not taken.done()
+        gate.set()
+        assert await busy
+        assert (await asyncio.wait_for(taken, DEADLINE_S)).text == "ahead"
         worker.stop()
 
     asyncio.run(scenario())

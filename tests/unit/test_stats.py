@@ -89,7 +89,7 @@ def test_threads_may_record_while_others_read() -> None:
 def test_passes_are_told_by_their_percentiles_of_late() -> None:
     passes = PassTimes(window=100)
     log = StatsLog(passes=passes)
-    assert log.summary().as_json()["pass_ms"] == {"p50": None, "p99": None}
+    assert log.summary().as_json()["pass_ms"] == {"p50": None, "p99": None, "n": 0}
     for ms in (900.0, *range(100)):
         passes.add(ms)
-    assert log.summary().as_json()["pass_ms"] == {"p50": 50.0, "p99": 99.0}
+    assert log.summary().as_json()["pass_ms"] == {"p50": 50.0, "p99": 99.0, "n": 101}
