@@ -20,7 +20,8 @@ from rest_lsp.daemon import address as addresses
 from rest_lsp.daemon.address import Address, NoDaemon
 from rest_lsp.daemon.door import DoorFailed, keep_open
 from rest_lsp.daemon.endpoint import dial
-from rest_lsp.daemon.joining import BadArguments, Connection, ask, connect, door, hello, join
+from rest_lsp.daemon.host import MAX_CLIENTS
+from rest_lsp.daemon.joining import BadArguments, Connection, ask, connect, door, ensure, hello, join, starter
 from rest_lsp.daemon.wire import (
     MAX_FIRST_BYTES,
     PROTOCOL,
@@ -36,7 +37,9 @@ from rest_lsp.daemon.wire import (
     pack,
 )
 from rest_lsp.server.frames import MAX_UNREAD_BYTES
+from rest_lsp.version import __version__
 from tests.e2e.files_daemon import PATIENCE_S, START, answers, is_ended
+from tests.e2e.lsp_client import FAKE_SERVER
 from tests.waiting import wait_until
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")
@@ -181,6 +184,27 @@ def test_an_idle_daemon_makes_room_for_a_newer_version(front: Connection, addres
     wait_until(lambda: ask(address, "status") is None, "it ends", PATIENCE_S)
 
 
+OLDER = """
+import runpy, sys
+import rest_lsp.version
+rest_lsp.version.__version__ = "0.0.1"
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_newer_front_takes_the_place_of_an_idle_daemon_with_one_of_its_own(address: Address) -> None:
+    code = f"import sys; sys.argv[0] = {os.fspath(FAKE_SERVER)!r}{OLDER}"
+    older = ensure(address, starter([sys.executable, "-c", code, "--as-daemon"]))
+    connection = join(hello([]), address, START)
+    newer = ask(address, "status")
+    assert newer is not None
+    assert newer.pid != older.pid
+    assert (older.version, newer.version) == ("0.0.1", __version__)
+    assert [client.pid for client in newer.clients] == [os.getpid()]
+    assert answers(connection)
+    connection.close()
+
+
 @pytest.mark.usefixtures("front")
 def test_a_newer_front_joins_an_older_daemon_that_is_busy(address: Address) -> None:
     assert isinstance(greet(address, Hello(PROTOCOL, "99.0.0", 1, [], {})), Welcome)
@@ -240,6 +264,34 @@ def test_a_message_beyond_the_limit_ends_its_connection(front: Connection, addre
     assert answers(front)
 
 
+def test_half_a_message_of_a_front_and_the_end(front: Connection, address: Address) -> None:
+    with stranger(address) as connected:
+        connected.sendall(pack(hello([])))
+        assert isinstance(Connection(connected).receive(), Welcome)
+        connected.sendall(pack(Frame(b"{}"))[:7])
+        assert answers(front), "nobody waits for the other half"
+    wait_until(lambda: n_clients(address) == 1, "it is let go", PATIENCE_S)
+
+
+def test_of_many_windows_the_last_one_is_refused_until_another_one_goes(front: Connection, address: Address) -> None:
+    others = [join(hello([]), address, START) for _ in range(MAX_CLIENTS - 1)]
+    with pytest.raises(NoDaemon, match=f"serves {MAX_CLIENTS} windows"):
+        join(hello([]), address, START)
+    assert answers(front)
+    others.pop().close()
+    wait_until(lambda: n_clients(address) < MAX_CLIENTS, "one has gone", PATIENCE_S)
+    others.append(join(hello([]), address, START))
+    assert answers(others[-1])
+    for other in others:
+        other.close()
+
+
+def n_clients(address: Address) -> int:
+    report = ask(address, "status")
+    assert report is not None
+    return len(report.clients)
+
+
 def test_a_front_that_does_not_read_is_let_go(front: Connection, address: Address) -> None:
     """And what was kept for it."""
     other = join(hello([]), address, START)
@@ -247,13 +299,7 @@ def test_a_front_that_does_not_read_is_let_go(front: Connection, address: Addres
     with contextlib.suppress(OSError):
         for _ in range(2 * MAX_UNREAD_BYTES // len(request.body)):
             other.send(request)
-
-    def n_clients() -> int:
-        report = ask(address, "status")
-        assert report is not None
-        return len(report.clients)
-
-    wait_until(lambda: n_clients() == 1, "it is let go", PATIENCE_S)
+    wait_until(lambda: n_clients(address) == 1, "it is let go", PATIENCE_S)
     assert answers(front)
     other.close()
 
