@@ -1,36 +1,43 @@
-"""Made-up histories: completions of any shape from a seed."""
+"""Made-up histories: completions of any shape from a seed.  And all that a record says."""
 
 from __future__ import annotations
 
+import json
 import random
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from rest_lsp.history.events import Completion, Event, Node, Pass, Request, Sample, Shown, Taken
+from rest_lsp.history.schema import open_to_read
 
 FILES = tuple(f"src/module_{number:03}.py" for number in range(40))
 SOURCES = ("document", "repository", "completions")
+STEP_COST = ((1, 24.0), (2, 26.4), (4, 31.0), (8, 42.0), (16, 66.0))
+DATASTORE = {
+    "path": "/home/me/.cache/rest-lsp/datastores/project-1",
+    "tokens": 812345,
+    "files": 1204,
+    "segments": 4,
+    "dead_tokens": 31000,
+    "segment_tokens": [[700000, 20000], [90000, 11000], [20345, 0], [2000, 0]],
+    "disk_bytes": 9 << 20,
+    "watching": True,
+    "watcher": "events",
+    "indexing": False,
+    "in_memory": False,
+    "notices": [],
+    "buffers": 3,
+}
 STATE = {
     "model": "qwen2.5-coder-0.5b",
     "device": "cpu",
     "dtype": "int8",
     "threads": 2,
     "kv_bytes": 48 << 20,
-    "step_cost": {"64": [[1, 24.0], [2, 26.5], [4, 31.0], [8, 42.0], [16, 66.0]]},
-    "datastore": {
-        "path": "/home/me/.cache/rest-lsp/datastores/project-1",
-        "tokens": 812345,
-        "files": 1204,
-        "segments": 4,
-        "dead_tokens": 31000,
-        "segment_tokens": [[700000, 20000], [90000, 11000], [20345, 0], [2000, 0]],
-        "disk_bytes": 9 << 20,
-        "watching": True,
-        "indexing": False,
-        "in_memory": False,
-        "notices": [],
-        "buffers": 3,
-    },
+    "step_cost": {"64": STEP_COST},
+    "datastore": DATASTORE,
 }
 
 
@@ -108,3 +115,11 @@ def history(
             yield Taken(at, workspace, f"s{number - draw.randint(1, 9)}", draw.randint(5, 90))
         if number % 500 == 499:
             yield Sample(at, workspace, (900 + number % 90) << 20, 48 << 20, 9 << 20, STATE)
+
+
+def everything_in(record: Path) -> str:
+    """Every cell of every table, what is compressed as text."""
+    connection = open_to_read(record)
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    cells = [cell for table in tables for row in connection.execute(f"SELECT * FROM {table}") for cell in row]
+    return json.dumps([zlib.decompress(cell).decode() if isinstance(cell, bytes) else cell for cell in cells])

@@ -8,8 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
-from statistics import quantiles
+from statistics import fmean, quantiles
 
 import pytest
 
@@ -94,6 +95,21 @@ def test_what_was_promised_stands_beside_what_was_kept(path: Path) -> None:
     for promise in promises:
         inside = [node for node in drafted if int(20 * node.probability) == promise["bin"]]
         assert promise["kept"] == pytest.approx(sum(node.accepted for node in inside) / len(inside))
+
+
+def test_the_cost_of_passes_is_averaged_by_model_and_size(path: Path) -> None:
+    made = [histories.completion(random.Random(number), most_nodes=3) for number in range(20)]
+    made += [replace(each, model="other") for each in made[:5]]
+    asked = [Request(NOW - 60, "/a", "a.py", "returned", 5.0, completion=each) for each in made]
+    taken: dict[tuple[str, int], list[float]] = {}
+    for completed in made:
+        for each in completed.passes:
+            taken.setdefault((completed.model, each.rows), []).append(each.verify_ms)
+    costs = overview(written(path, [*asked]), NOW, SPANS["24h"])["costs"]
+    assert [(cost["model"], cost["rows"], cost["n"]) for cost in costs] == [
+        (*key, len(taken[key])) for key in sorted(taken)
+    ]
+    assert [cost["ms"] for cost in costs] == pytest.approx([fmean(taken[key]) for key in sorted(taken)])
 
 
 def test_a_workspace_is_looked_at_alone(path: Path) -> None:

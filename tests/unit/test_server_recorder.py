@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +25,7 @@ from rest_lsp.server.history import History
 from rest_lsp.server.recorded import completion_of
 from rest_lsp.server.recorder import Recorder
 from tests.fakes_completion import ScriptedStep
+from tests.histories import everything_in
 
 DEADLINE_S = 60.0
 SECRET = "hunter2"
@@ -101,13 +100,6 @@ def test_the_tree_is_recorded_as_it_was_verified(settings: Settings) -> None:
     assert [(node["path"], node["line"]) for node in each["nodes"]] == [("a.py", 3), ("a.py", 3), ("", None)]
     assert [node["source"] for node in each["nodes"]] == list(TREE.sources)
     assert (found["path"], found["root"], found["model"]) == ("b.py", "/home/me/project", "small")
-
-
-def everything_in(path: Path) -> str:
-    connection = open_to_read(path)
-    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    cells = [cell for table in tables for row in connection.execute(f"SELECT * FROM {table}") for cell in row]
-    return json.dumps([zlib.decompress(cell).decode() if isinstance(cell, bytes) else cell for cell in cells])
 
 
 def test_no_code_is_written_down(settings: Settings) -> None:
