@@ -48,11 +48,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(cache: Path) -> Iterator[str]:
+def dashboard(cache: Path, **environment: str) -> Iterator[str]:
     """The address that lets one browser in."""
     command = [sys.executable, "-m", "rest_lsp", "dashboard", "--no-browser", "--json"]
-    environment = {**os.environ, "REST_LSP_MODEL_CACHE_DIR": str(cache)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+    variables = {**os.environ, "REST_LSP_MODEL_CACHE_DIR": str(cache), **environment}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=variables, text=True)
     assert process.stdout is not None
     try:
         yield str(_announced(process.stdout)["address"])

@@ -1,6 +1,8 @@
-"""What there is to see of a tree that is drawn, told from the page and told from the tree."""
+"""What there is to see on the page, told from the page and told from what was recorded."""
 
 from __future__ import annotations
+
+from playwright.sync_api import Locator
 
 from rest_lsp.drafting.tree import ROOT, DraftTree
 
@@ -44,6 +46,46 @@ def drawing_of(tree: DraftTree, accepted: list[int]) -> dict[str, object]:
 
 def words_of(tree: DraftTree, node: int, accepted: bool) -> str:
     chance, origin = tree.path_probability[node], tree.origin(node)
-    percent = f"{100 * chance:.{0 if chance >= 0.1 else 1}f} %{' accepted' if accepted else ''}"
     place = f"{origin.path}:{origin.offset // 10 + 1} ({tree.sources[node]})" if origin else tree.sources[node]
-    return f'{"✓" if accepted else "·"}{percent} "{tree.tokens[node]}" {place}'
+    return f'{"✓" if accepted else "·"}{percent(chance)}{" accepted" if accepted else ""} "{tree.tokens[node]}" {place}'
+
+
+TIME_LINE = """() => {
+  const whole = document.querySelector('.timeline').getBoundingClientRect();
+  return [...document.querySelectorAll('.timeline rect')].map((rect) => {
+    const { left, width } = rect.getBoundingClientRect();
+    return {
+      part: rect.getAttribute('class'),
+      title: rect.textContent,
+      left: (left - whole.left) / whole.width,
+      width: width / whole.width,
+      colour: getComputedStyle(rect).fill,
+    };
+  });
+}"""
+KEY_COLOURS = """() => Object.fromEntries([...document.querySelectorAll('#completion .key li')].map((item) =>
+  [item.innerText.split(' ')[0], getComputedStyle(item.querySelector('rect')).fill]))"""
+HAS_POINTS_AT = """(figure, points) => {
+  const [over, canvas] = [figure.querySelector('.u-over'), figure.querySelector('canvas')];
+  const wanted = getComputedStyle(figure.querySelector('.swatch.s0')).backgroundColor.match(/\\d+/g).join();
+  const scale = canvas.width / canvas.clientWidth;
+  return points.every(([x, y]) => {
+    const left = Math.round((over.offsetLeft + x * over.clientWidth) * scale);
+    const top = Math.round((over.offsetTop + (1 - y) * over.clientHeight) * scale);
+    return [...canvas.getContext('2d').getImageData(left, top, 1, 1).data.slice(0, 3)].join() === wanted;
+  });
+}"""
+"""Whether a chart whose scales go from 0 to 1 has a point of its first series at each of these."""
+
+
+def cells(place: Locator) -> list[list[str]]:
+    """The words of tables, row by row."""
+    return [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in place.locator("tbody tr").all()]
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.{1 if 0 < share < 0.1 else 0}f} %"
+
+
+def ms(taken: float) -> str:
+    return f"{taken:.{1 if taken < 10 else 0}f} ms"

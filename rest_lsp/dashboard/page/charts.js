@@ -86,15 +86,25 @@ export class Chart {
     return this.x === null ? moment(value, this.step) : this.x.format(value);
   }
 
-  /** The values under the cursor, else the newest that are known. */
-  tell(at) {
-    const pick = (column) => (at === null || at === undefined ? column.findLast((value) => value !== null) : column[at]) ?? null;
+  /** The values under the cursor, else over time the newest that are known, and else those where most is known. */
+  tell(cursor) {
+    const isAtRest = cursor === null || cursor === undefined;
+    const at = isAtRest && this.x !== null ? this.fullest() : cursor;
+    const isNamed = at !== null && at !== undefined;
+    const pick = (column) => (isNamed ? column[at] : column.findLast((value) => value !== null)) ?? null;
     const items = this.series.map((each, number) =>
       element("li", {}, element("span", { class: `swatch s${number}` }), `${each.label} ${each.format(pick(this.data[number + 1]))}`),
     );
-    const isNamed = at !== null && at !== undefined;
-    this.reading.replaceChildren(...(isNamed ? [element("li", {}, this.name(at))] : []), ...items);
-    if (!isNamed) this.plot.setAttribute("aria-label", `${this.title}: ${items.map((item) => item.textContent).join(", ")}`);
+    const name = isNamed ? [element("li", {}, this.x === null ? this.name(at) : `${this.x.label} ${this.name(at)}`)] : [];
+    this.reading.replaceChildren(...name, ...items);
+    if (isAtRest) this.plot.setAttribute("aria-label", `${this.title}: ${[...name, ...items].map((item) => item.textContent).join(", ")}`);
+  }
+
+  /** The last place where as many values are known as anywhere. */
+  fullest() {
+    const known = this.data[0].map((_, at) => this.data.slice(1).filter((column) => column[at] !== null).length);
+    const at = known.lastIndexOf(Math.max(...known));
+    return at < 0 ? null : at;
   }
 
   list() {

@@ -19,16 +19,16 @@ function filled(made, attributes, children) {
   return made;
 }
 
-/** Rows of cells under heads; a head that begins with "#" is of numbers. */
+/** Rows of cells under heads; a head that begins with "#" is of numbers, one with "=" of bars that show them once more. */
 export function table(caption, heads, rows) {
-  const kinds = heads.map((head) => (head.startsWith("#") ? "n" : null));
+  const kinds = heads.map((head) => ({ "#": "n", "=": "gauge" })[head[0]] ?? null);
   const row = (name, cells) =>
     element("tr", {}, ...cells.map((cell, at) => element(name, { class: cell?.kind ?? kinds[at], scope: name === "th" ? "col" : null }, cell?.content ?? cell)));
   return element(
     "table",
     {},
     element("caption", { class: "hint" }, caption),
-    element("thead", {}, row("th", heads.map((head) => head.replace("#", "")))),
+    element("thead", {}, row("th", heads.map((head) => head.replace(/^[#=]/, "")))),
     element("tbody", {}, ...rows.map((cells) => row("td", cells))),
   );
 }

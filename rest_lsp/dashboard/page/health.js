@@ -4,6 +4,12 @@ import { ask } from "./api.js";
 import { bar, element, table } from "./dom.js";
 import { ago, bytes, count, percent, quotient } from "./format.js";
 
+const WATCHERS = {
+  events: "follows changes on disk",
+  comparing: "is told of no changes: compares now and then",
+  none: "not watching: changes are seen when it is refreshed",
+};
+
 export class Health {
   constructor(page) {
     this.page = page;
@@ -21,12 +27,11 @@ export class Health {
   card(session, id, now) {
     const store = session.state.datastore;
     const dead = quotient(store.dead_tokens, store.tokens + store.dead_tokens);
-    const watcher = store.watching ? "follows changes on disk" : "not watching: changes are seen when it is refreshed";
     const facts = [
       ["Files", count(store.files)],
       ["Tokens", count(store.tokens)],
       ["Dead share", `${percent(dead)} (${count(store.dead_tokens)} tokens)`],
-      ["Watcher", watcher],
+      ["Watcher", WATCHERS[store.watcher] ?? "–"],
       ["On disk", `${bytes(store.disk_bytes)}${store.in_memory ? ", kept in memory only" : ""}`],
       ["Open buffers", count(store.buffers)],
       ["Model", `${session.state.model} on ${session.state.device}, ${session.state.dtype}`],
@@ -40,7 +45,7 @@ export class Health {
       element("h3", {}, session.root || "no folder"),
       element("dl", {}, ...facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
       ...store.notices.map((notice) => element("p", {}, `⚠ ${notice}`)),
-      table("Segments, the oldest first", ["#Segment", "#Living tokens", "#Dead", "#Dead share", "Size"], rows),
+      table("Segments, the oldest first", ["#Segment", "#Living tokens", "#Dead", "#Dead share", "=Size"], rows),
       this.exclusions(id),
     );
   }

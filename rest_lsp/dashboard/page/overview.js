@@ -122,7 +122,7 @@ function costs(data) {
 function files(sources) {
   const most = Math.max(1, ...sources.map((each) => each.tokens));
   const rows = sources.map((each, at) => [count(at + 1), { content: each.path, kind: "path" }, count(each.tokens), percent(quotient(each.tokens, each.drafted)), bar([each.tokens / most, "part"])]);
-  return table("Files by accepted tokens that were read in them, by whole days", ["#Rank", "File", "#Tokens", "#Accepted", "Share"], rows);
+  return table("Files by accepted tokens that were read in them, by whole days", ["#Rank", "File", "#Tokens", "#Accepted", "=Share"], rows);
 }
 
 function kinds(found) {
