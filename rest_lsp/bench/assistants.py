@@ -60,15 +60,17 @@ class Assistant(Protocol):
 
 
 class WindowAssistant:
-    """A window of an editor, and the server that it starts by `command`."""
+    """A window of an editor, and the server that it starts by `command`, which was there after `start_ms`."""
 
     def __init__(self, command: Sequence[str], root: Path, options: Mapping[str, object]) -> None:
+        start_s = time.perf_counter()
         self.process = LspProcess([sys.executable, "-m", "rest_lsp", *command])
         self.process.ask(
             "initialize",
             {"processId": None, "clientInfo": {"name": "rest-lsp bench"}, "rootUri": root.as_uri(),
              "capabilities": {"general": {"positionEncodings": ["utf-16"]}}, "initializationOptions": dict(options)},
         )  # fmt: skip
+        self.start_ms = 1e3 * (time.perf_counter() - start_s)
         self.process.notify("initialized", {})
         self._uri, self._text, self._version = "", "", 0
         self._requests: dict[int, tuple[int, str]] = {}

@@ -75,7 +75,7 @@ def run_windows(options: WindowsOptions) -> None:
         typing, shared = bench.type_together(SHARED, WINDOWS, address)
         beside = bench.beside_indexing()
         _, alone = bench.type_together(ALONE, 1, None)
-        report = WindowsReport(model_name(settings), this_machine(), shared, alone, typing, beside)
+        report = WindowsReport(model_name(settings), this_machine(), shared, alone, typing, beside, bench.starts_ms)
         print_windows(Console(), report)
         if options.json:
             write_report(options.json, report.to_json())
@@ -112,11 +112,15 @@ def _runtime_folder(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured with, and in which folder indexes are kept meanwhile."""
+    """What is measured with, and in which folder indexes are kept meanwhile.
+
+    starts_ms   of each front that joined the daemon while nobody typed: until it had answered `initialize`
+    """
 
     options: WindowsOptions
     selections: Sequence[Selection]
     folder: Path
+    starts_ms: list[float] = field(default_factory=list)
 
     def type_together(
         self, command: Sequence[str], n_windows: int, address: Address | None
@@ -185,6 +189,7 @@ class Bench:
         folder = self._large(number)
         options = self._options({"datastore.directory": str(self.folder / f"index-{number}")})
         with closing(WindowAssistant(SHARED, folder, options)) as other:
+            self.starts_ms.append(other.start_ms)
             while (state := other.process.ask("rest/status")["state"]) == "loading":
                 time.sleep(0.05)
             if state == "indexing":

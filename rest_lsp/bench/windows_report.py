@@ -97,7 +97,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class WindowsReport:
-    """`shared` is the memory of three windows, `alone` that of a server by itself."""
+    """`shared` is the memory of three windows, `alone` of a server by itself; `starts_ms` of fronts that joined."""
 
     model: str
     machine: Machine
@@ -105,6 +105,7 @@ class WindowsReport:
     alone: Memory
     typing: list[Typing]
     beside: Beside
+    starts_ms: list[float]
 
     @property
     def memory_ratio(self) -> float:
@@ -120,6 +121,7 @@ class WindowsReport:
                 "ratio": self.memory_ratio,
                 "ratio_with_workers": self.shared.with_workers / self.alone.with_workers,
             },
+            "starts_ms": self.starts_ms,
             "typing": [asdict(window) for window in self.typing],
             "beside_indexing": {
                 **asdict(self.beside),
@@ -133,6 +135,7 @@ def print_windows(console: Console, report: WindowsReport) -> None:
     console.print(_memory(report))
     console.print(_typing(report))
     console.print(_beside(report.beside), highlight=False)
+    console.print(_starts(report.starts_ms), highlight=False)
     console.print(f"{report.model} on {report.machine.label}.", highlight=False)
 
 
@@ -161,6 +164,10 @@ def _beside(beside: Beside) -> str:
         f"{beside.beside_ms:.0f} ms while another window's folder was indexed: {beside.ratio:.2f} ×, "
         f"and {beside.ratio_of_a_key:.2f} × for a key."
     )
+
+
+def _starts(starts_ms: Sequence[float]) -> str:
+    return f"A front that joined was there after {median(starts_ms):.0f} ms, median of {len(starts_ms)}."
 
 
 def _megabytes(n_bytes: int) -> str:

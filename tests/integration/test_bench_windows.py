@@ -29,4 +29,5 @@ def test_windows_share_a_process_and_leave_none(tmp_path: Path, monkeypatch: pyt
     assert all(window["keys"] > 0 for window in report["typing"])
     shared, alone = (sum(report["memory"][name]["processes"]) for name in ("shared", "alone"))
     assert report["memory"]["ratio"] == pytest.approx(shared / alone)
+    assert len(report["starts_ms"]) == 2, "one for each round"
     assert os.environ.get(RUNTIME_VARIABLE) == before
