@@ -6,9 +6,9 @@ provenance).  Knows nothing about tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, takewhile, zip_longest
+from itertools import accumulate, chain, islice, takewhile, zip_longest
 
 from rest_lsp.completion.brackets import unmatched_closers
 from rest_lsp.completion.cuts import (
@@ -24,12 +24,15 @@ from rest_lsp.completion.cuts import (
 from rest_lsp.completion.layout import CLOSING, TAB_WIDTH, indent_width, is_word, opens_block
 from rest_lsp.completion.replacing import n_replaced
 from rest_lsp.completion.snapshot import Snapshot
+from rest_lsp.syntax.parsed import Scope
 
 CLOSERS_AND_ENDS = frozenset(CLOSING + ";, ")
 QUOTES = "\"'`"
 MIN_REPEATED_LINE = 8
 """A shorter line ("}", "pass") may come twice in a row for good reason."""
 GNU_TAB_WIDTH = 8
+MOST_LINES_IN_STRINGS = 32
+"""So many lines are looked at for the indentation of code, since each has to be found in the grammar's tree."""
 BOTH = "\t "
 
 Rule = Callable[[str, Snapshot], str]
@@ -84,7 +87,10 @@ def drop_repeated_indent(text: str, snapshot: Snapshot) -> str:
 
 
 def match_indent_style(text: str, snapshot: Snapshot) -> str:
-    """Tabs where the cursor's surroundings are indented with tabs, spaces where they are not."""
+    """Tabs where the cursor's surroundings are indented with tabs, spaces where they are not.
+
+    Behind tabs, lines within brackets that stand open may be aligned by blanks.
+    """
     style = _indent_style(snapshot)
     if style is None:
         return text
@@ -93,7 +99,13 @@ def match_indent_style(text: str, snapshot: Snapshot) -> str:
     if not typed.strip():
         whole = _convert_indent(typed + first, style)
         first = whole[len(typed) :] if whole.startswith(typed) else first.lstrip(" \t")
-    return "\n".join([first, *(_convert_indent(line, style) for line in others)])
+    converted = [first]
+    n_open = _n_open(typed + first)
+    for line in others:
+        is_aligned = n_open > 0 and style == line[:1] == "\t"
+        converted.append(line if is_aligned else _convert_indent(line, style))
+        n_open += _n_open(line)
+    return "\n".join(converted)
 
 
 def drop_suffix_on_line(text: str, snapshot: Snapshot) -> str:
@@ -229,14 +241,34 @@ def _line(lines: list[str], index: int, snapshot: Snapshot) -> str:
 def _indent_style(snapshot: Snapshot) -> str | None:
     """That of the cursor's line, else of the nearest one that has any; above before below.
 
-    None where that line has both, where none is indented, and where a tab is eight columns and fewer are blanks, as in
-    GNU's sources: the model writes that as it is, and any other width would be wrong.
+    None where that line has both, where none is indented, in makefiles, whose recipes are told by it, and where a tab
+    is eight columns and fewer are blanks, as in GNU's sources: the model writes that as it is.
     """
-    above, below = snapshot.before.split("\n")[:-1], snapshot.lines_below
-    by_distance = chain.from_iterable(zip_longest(reversed(above), below, fillvalue=""))
-    lines = chain([snapshot.line_before], (line for line in by_distance if line.strip()))
-    style = next((style for style in map(_style_of, lines) if style), None)
-    return None if style == BOTH or _has_tabs_of_eight([*above, *below]) else style
+    style = _style_of(snapshot.line_before)
+    if not style and snapshot.language != "makefile":
+        style = _nearest_style(snapshot)
+    if style in (BOTH, "") or _has_tabs_of_eight([*snapshot.before.split("\n")[:-1], *snapshot.lines_below]):
+        return None
+    return style
+
+
+def _nearest_style(snapshot: Snapshot) -> str:
+    """What stands in a string says nothing about code around it: it may be of another language."""
+    lines = islice(((at, line) for at, line in _by_distance(snapshot) if _style_of(line)), MOST_LINES_IN_STRINGS)
+    is_code = snapshot.scope is not Scope.STRING
+    return next((_style_of(line) for at, line in lines if not (is_code and snapshot.is_in_string(at))), "")
+
+
+def _by_distance(snapshot: Snapshot) -> Iterator[tuple[int, str]]:
+    """Lines that say something, and where the first of it stands, counted from the cursor; above before below."""
+    below = snapshot.lines_below
+    above = snapshot.before.split("\n")[-2::-1]
+    ends = accumulate((-len(line) - 1 for line in above), initial=-len(snapshot.line_before))
+    starts = accumulate((len(line) + 1 for line in below), initial=len(snapshot.line_after) + 1)
+    lines_above = zip(islice(ends, 1, None), above, strict=False)
+    for at, line in chain.from_iterable(zip_longest(lines_above, zip(starts, below, strict=False), fillvalue=(0, ""))):
+        if line.strip():
+            yield at + len(line) - len(line.lstrip()), line
 
 
 def _has_tabs_of_eight(lines: list[str]) -> bool:
@@ -244,13 +276,18 @@ def _has_tabs_of_eight(lines: list[str]) -> bool:
     if not any(_style_of(line) == BOTH for line in lines):
         return False
     widths = {len(line) - len(line.lstrip(" ")) for line in lines if line.strip()}
-    return 2 <= max(widths) < GNU_TAB_WIDTH
+    return 2 <= max(widths, default=0) < GNU_TAB_WIDTH
 
 
 def _style_of(line: str) -> str:
     """Tab, blank, or both, by which `line` is indented; a single blank belongs to a comment's stars."""
     blanks = line[: len(line) - len(line.lstrip(" \t"))]
     return ("\t" if "\t" in blanks else "") + (" " if "  " in blanks else "")
+
+
+def _n_open(line: str) -> int:
+    """How many more round and square brackets are opened than closed."""
+    return sum((char in "([") - (char in ")]") for char in line)
 
 
 def _convert_indent(line: str, style: str) -> str:

@@ -48,6 +48,10 @@ class Snapshot:
         """What the cursor is in, as far as a grammar knows."""
         return self.place.part.scope if self.place is not None else Scope.CODE
 
+    def is_in_string(self, distance: int) -> bool:
+        """Whether what stands so many characters behind the cursor, or before it, is in a string."""
+        return self.place is not None and self.place.part_at(distance).scope is Scope.STRING
+
     @cached_property
     def line_before(self) -> str:
         """The cursor's line, up to the cursor."""

@@ -32,6 +32,10 @@ class Place:
         """What the cursor is in."""
         return self.document.part_at(self.cursor)
 
+    def part_at(self, distance: int) -> Part:
+        """What the place so many characters behind the cursor is in."""
+        return self.document.part_at(self.cursor + distance)
+
     def breaks(self, text: str, n_replaced: int) -> bool:
         """Whether a document that parses no longer does with `text` in the place of `n_replaced` characters.
 
