@@ -8,10 +8,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 LONGEST_PAUSE_S = 1.0
-"""A pause ends after so long, whatever somebody waits for, so that an index gets on beside work without end."""
+REST_S = 0.25
+"""A pause is that long at most, and so are several with less than this share of time between them: an index gets on
+beside somebody who never stops asking."""
 
 _OWN_GROUP = 0
 _SET_SIGNAL_OF_PARENTS_DEATH = 1
@@ -27,7 +30,10 @@ class Background:
         self._lock = threading.Lock()
         self._leaders: set[int] = set()
         self._n_waiting = 0
-        self._limit = threading.Timer(LONGEST_PAUSE_S, self._go_on)
+        self._limit = threading.Timer(LONGEST_PAUSE_S, self._end)
+        self._is_paused = False
+        self._changed_s = 0.0
+        self._owed_s = 0.0
 
     def add(self, leader: int) -> None:
         """Its processes have called `outlive_pauses`."""
@@ -54,17 +60,33 @@ class Background:
                 self._n_waiting -= 1
                 if not self._n_waiting:
                     self._limit.cancel()
-                    self._tell(is_pause=False)
+                    self._go_on()
 
     def _pause(self) -> None:
-        if self._leaders:
-            self._limit = threading.Timer(LONGEST_PAUSE_S, self._go_on)
-            self._limit.daemon = True
+        now_s = time.monotonic()
+        self._owed_s = max(0.0, self._owed_s - (now_s - self._changed_s) * LONGEST_PAUSE_S / REST_S)
+        self._changed_s = now_s
+        left_s = LONGEST_PAUSE_S - self._owed_s
+        if not self._leaders or left_s <= 0:
+            return
+        self._limit = threading.Timer(left_s, self._end)
+        self._limit.daemon = True
+        # Without a thread that would end it there is no pause.
+        with contextlib.suppress(RuntimeError):
             self._limit.start()
+            self._is_paused = True
             self._tell(is_pause=True)
 
-    def _go_on(self) -> None:
+    def _end(self) -> None:
         with self._lock:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._is_paused:
+            now_s = time.monotonic()
+            self._owed_s += now_s - self._changed_s
+            self._changed_s = now_s
+            self._is_paused = False
             self._tell(is_pause=False)
 
     def _tell(self, *, is_pause: bool) -> None:

@@ -14,7 +14,7 @@ from subprocess import PIPE
 
 import pytest
 
-from rest_lsp.background import Background
+from rest_lsp.background import LONGEST_PAUSE_S, REST_S, Background
 from tests.waiting import await_pause, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing pauses elsewhere")
@@ -80,6 +80,23 @@ def test_a_pause_ends_while_somebody_still_waits(worker: int, monkeypatch: pytes
     background.add(worker)
     with background.paused():
         await_pause(worker, is_over=True)
+
+
+@pytest.mark.parametrize(("gap_s", "share"), [(0.0, LONGEST_PAUSE_S / (LONGEST_PAUSE_S + REST_S)), (0.1, 0.5)])
+def test_pauses_without_end_leave_some_time(gap_s: float, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those that leave enough are not cut."""
+    clock, sent = [0.0], list[int]()
+    monkeypatch.setattr(os, "killpg", lambda _, number: sent.append(number))
+    monkeypatch.setattr("rest_lsp.background.time.monotonic", lambda: clock[0])
+    background = Background()
+    background.add(1)
+    paused_s = 0.0
+    while clock[0] < 100.0:
+        with background.paused():
+            paused_s += 0.1 * (sent[-1:] == [signal.SIGSTOP])
+            clock[0] += 0.1
+        clock[0] += gap_s
+    assert paused_s == pytest.approx(100.0 * share, rel=0.1)
 
 
 def test_a_pause_ends_when_who_began_it_is_killed() -> None:
