@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rest_lsp.engine.kv_cache import KVCache
 from rest_lsp.engine.model import Model
+from rest_lsp.engine.room import is_of_memory
 
 MAX_BYTES = 96 << 20
 """What the caches of one model may take together; one is always granted."""
@@ -67,5 +68,11 @@ class KVPool:
         if empty is not None:
             return empty
         if len(self._caches) < self._most:
-            self._caches.append(self._model.new_cache())
+            try:
+                self._caches.append(self._model.new_cache())
+            except (MemoryError, RuntimeError) as error:
+                if not is_of_memory(error):
+                    raise
+                # Others have taken it since the model was loaded.
+                self._most = len(self._caches)
         return self._caches[-1]

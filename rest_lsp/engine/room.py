@@ -19,7 +19,7 @@ def needing_room(model: str, device: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not _is_of_allocators(error):
+        if not is_of_memory(error):
             raise
         raise ModelError(
             f"The memory of {'this machine' if device == 'cpu' else f'the device {device}'} has no room for {model}.",
@@ -27,5 +27,7 @@ def needing_room(model: str, device: str) -> Iterator[None]:
         ) from error
 
 
-def _is_of_allocators(error: BaseException) -> bool:
-    return any(words in str(error).lower() for words in _OF_ALLOCATORS)
+def is_of_memory(error: BaseException) -> bool:
+    """Whether memory has run out, by the error's class or by its words."""
+    words = str(error).lower()
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(said in words for said in _OF_ALLOCATORS)

@@ -41,7 +41,8 @@ def _samples(connection: sqlite3.Connection, first: int, grain: int, only: str) 
         f" avg(store) AS store FROM samples WHERE at >= ?{only} GROUP BY moment, session, workspace",
         (grain, grain, first),
     )
-    return [(row, _holders(row, sessions[row["session"]])) for row in rows]
+    # A clock that was set back leaves samples of sessions that were not seen since.
+    return [(row, _holders(row, sessions[row["session"]])) for row in rows if row["session"] in sessions]
 
 
 def _holders(row: sqlite3.Row, session: sqlite3.Row) -> _Holders:

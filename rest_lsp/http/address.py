@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rest_lsp.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"
+_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Where(NamedTuple):
@@ -24,10 +25,9 @@ class Where(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a client may call this host, besides its addresses."""
+        """What a client may call this host; empty for any, which a host that is open to others has."""
         is_loopback = self.host == "localhost" or ip_address(self.host).is_loopback
-        name = socket.gethostname().lower()
-        return ("localhost",) if is_loopback else ("localhost", name, f"{name}.local")
+        return _LOCAL_NAMES if is_loopback else ()
 
 
 def where_of(given: str) -> Where:

@@ -1,7 +1,7 @@
 """Who may ask, and how much: hosts, origins, the token, the size of a body and the time that it takes to come.
 
 A page of any site can send requests to this machine.  It cannot forge its origin, and a name that it makes point here
-is not one of ours; addresses are, since none can be made to point elsewhere.
+is not one of ours.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Collection
-from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -30,7 +29,7 @@ def refusal(status: int, message: str, headers: dict[str, str] | None = None) ->
 
 
 class Guard:
-    """ASGI middleware.  `hosts` are the names of this host."""
+    """ASGI middleware.  With `hosts` empty any name of the host will do, as behind an address that was asked for."""
 
     def __init__(
         self,
@@ -66,7 +65,7 @@ class Guard:
     def _judge(self, headers: Headers, path: str) -> Response | None:
         host = headers.get("host", "").rpartition(":")
         name = host[0] if host[1] and host[2].isdecimal() else headers.get("host", "")
-        if name.lower() not in self._hosts and not _is_address(name):
+        if self._hosts and name.lower() not in self._hosts:
             return refusal(421, "This is not the host that was asked for.")
         if "origin" in headers or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return refusal(403, "Pages of web sites get nothing from here.")
@@ -91,14 +90,6 @@ class Guard:
                 raise _TooLarge
             if not message.get("more_body", False):
                 return bytes(body)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 class _TooLarge(Exception):

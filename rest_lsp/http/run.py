@@ -24,7 +24,7 @@ _END_S = 1.0
 class Opening(NamedTuple):
     """What is served, and to whom.
 
-    names          what clients may call this host
+    names          what clients may call this host; empty for any
     open_session   blocks; runs in the model's thread
     idle_s         the model rests when it was not used for so long; 0 keeps it loaded
     """

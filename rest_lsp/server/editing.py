@@ -95,7 +95,7 @@ class Editing:
             self._prewarmer.expect(
                 lambda: (
                     request_at(whole_in(self._workspace, document), offset, root)
-                    if document.version == version
+                    if document.version == version and self._workspace.open_document(document.uri) is document
                     else None
                 )
             )

@@ -1,4 +1,5 @@
-"""Works ahead as soon as the model has nothing else to do; whatever a person does comes first.
+"""Works ahead as soon as the model has done what this window asked for; whatever a person does comes first, and so do
+other windows: while they ask, nothing is made ahead, since it would only put what they need out of the caches.
 
 Reads prompts when a document is opened or edited, so that the request which follows has little left to read; and
 answers the next request as if the suggestion that is shown had been taken.
@@ -67,7 +68,7 @@ class Prewarmer:
     def _start(self) -> None:
         self._alarm = None
         request = self._place()
-        if request is None or self._find_service() is None:
+        if request is None or self._find_service() is None or not self._engine.is_alone:
             return
 
         def work(cancel: CancelToken) -> None:
@@ -80,7 +81,7 @@ class Prewarmer:
 
     def _start_ahead(self, request: CompletionRequest, take: TakeAhead) -> None:
         self._alarm = None
-        if self._find_service() is None:
+        if self._find_service() is None or not self._engine.is_alone:
             return
 
         def work(cancel: CancelToken) -> CompletionResult | None:

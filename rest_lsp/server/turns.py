@@ -74,6 +74,10 @@ class TurnThread:
         """Whether nothing runs or waits in any lane.  To be called with `changed` held."""
         return not any(lane.jobs() for lane in self._lanes)
 
+    def is_idle_but_for(self, lane: Lane) -> bool:
+        """Whether nothing runs or waits in any other lane.  To be called with `changed` held."""
+        return not any(other.jobs() for other in self._lanes if other is not lane)
+
     @property
     def running(self) -> Job | None:
         """What the thread does just now."""

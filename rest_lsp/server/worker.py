@@ -43,6 +43,12 @@ class Worker:
         with self._changed:
             return self._thread.is_idle
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing of the others in this thread runs or waits."""
+        with self._changed:
+            return self._thread.is_idle_but_for(self._lane)
+
     def post(
         self, key: str, work: Callable[[CancelToken], Result], *, is_quiet: bool = False, gives_way: bool = False
     ) -> asyncio.Future[Result]:

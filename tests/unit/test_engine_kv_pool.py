@@ -25,6 +25,18 @@ class SlotModel:
         target.keys[:n] = source.keys[:n]
 
 
+class FullModel(SlotModel):
+    """Has memory for one cache."""
+
+    n_left = 1
+
+    def new_cache(self) -> KVCache:
+        if not self.n_left:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        self.n_left -= 1
+        return super().new_cache()
+
+
 def pool(n_caches: int) -> KVPool:
     return KVPool(cast("Model", SlotModel()), max_bytes=n_caches * CACHE_BYTES)
 
@@ -111,3 +123,10 @@ def test_clearing_forgets_all_documents() -> None:
     fill(caches, B)
     caches.clear()
     assert caches.take(A).length == 0
+
+
+def test_without_memory_for_another_cache_the_one_that_is_there_serves_all() -> None:
+    caches = KVPool(cast("Model", FullModel()), max_bytes=3 * CACHE_BYTES)
+    a = fill(caches, A)
+    assert fill(caches, B) is a
+    assert caches.n_bytes == CACHE_BYTES

@@ -11,6 +11,7 @@ import pytest
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, Wishes
 from rest_lsp.server.prewarm import Prewarmer, as_if_taken
+from rest_lsp.server.turns import TurnThread
 from rest_lsp.server.worker import Worker
 
 DEADLINE_S = 30.0
@@ -107,6 +108,30 @@ def test_what_is_expected_while_the_model_is_busy_is_read_when_it_is_free_again(
             await worker.post("after", lambda _: None, gives_way=True)
         assert service.read == ([] if is_given_up else [REQUEST])
         worker.stop()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_other_window", [False, True])
+def test_nothing_is_read_ahead_while_another_window_asks(is_other_window: bool) -> None:
+    async def scenario() -> None:
+        looked_up = asyncio.Event()
+
+        def place() -> CompletionRequest:
+            looked_up.set()
+            return REQUEST
+
+        thread, gate = TurnThread("test", kept=True), threading.Event()
+        worker, service = Worker("a", thread=thread), Service(lambda _: Outcome.RETURNED)
+        other = Worker("b", thread=thread) if is_other_window else worker
+        busy = other.post("somebody's request", lambda _: gate.wait(DEADLINE_S))
+        Prewarmer(worker, lambda: service).expect(place)
+        await asyncio.wait_for(looked_up.wait(), DEADLINE_S)
+        gate.set()
+        assert await busy
+        while not worker.is_idle:
+            await worker.post("after", lambda _: None, gives_way=True)
+        assert service.read == ([] if is_other_window else [REQUEST])
 
     asyncio.run(scenario())
 
