@@ -216,8 +216,13 @@ def _encode(tokenizer: Any, chunks: Sequence[Chunk]) -> Extra:
         room -= len(chunk.text)
         if room < 0:
             break
-        extra[f"{_EXTRA}/{number}/{PurePath(chunk.filename).name}"] = tokenizer.encode(chunk.text)
+        extra[f"{_EXTRA}/{number}/{_name(chunk)}"] = tokenizer.encode(chunk.text)
     return extra
+
+
+def _name(chunk: Chunk) -> str:
+    """What a file could be called, whatever a client says."""
+    return PurePath(chunk.filename).name.replace("\0", "")
 
 
 async def _while_connected(work: asyncio.Future[CompletionResult], client: Request) -> CompletionResult:

@@ -138,7 +138,7 @@ def test_an_open_buffer_supersedes_the_file_until_it_is_closed(watched: Watched)
     watched.expect("stored_name", "a.py")
 
 
-@pytest.mark.parametrize("path", [".env", "poetry.lock", "node_modules/a.js", "api_pb2.py", "/outside/a.py"])
+@pytest.mark.parametrize("path", [".env", "poetry.lock", "node_modules/a.js", "api_pb2.py", "/outside/a.py", "a\0.py"])
 def test_buffers_of_files_that_are_never_indexed_stay_out(watched: Watched, path: str) -> None:
     watched.datastore.set_buffer(path, watched.tokenizer.encode("hidden_name = 1\n"))
     assert watched.paths("hidden_name") == set()

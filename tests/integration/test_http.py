@@ -236,6 +236,14 @@ def test_the_token_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
         assert (tmp_path / "cache" / "http-token").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("name", ["\0", "a\0b.py"])
+def test_other_files_may_have_names_that_no_file_can_have(door: Door, name: str) -> None:
+    before, after = around()
+    extra = [{"text": "def add(value, other):\n", "filename": name}]
+    answer = door.ask("/infill", {"input_prefix": before, "input_suffix": after, "path": FILE, "input_extra": extra})
+    assert answer["content"] == door.fill_in()["content"]
+
+
 def test_what_is_published_is_what_is_answered(door: Door) -> None:
     """Right and wrong requests of the published document, made and judged by schemathesis."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{door.url}/openapi.json"]
