@@ -19,6 +19,8 @@ def explain(record: Record | None) -> dict[str, Any] | None:
         "tokens": cost.tokens,
         "forwards": cost.forwards,
         "accepted": cost.accepted,
+        "prompt_tokens": cost.prompt_tokens,
+        "reused": cost.reused,
         "prefill_ms": round(cost.prefill_ms, 1),
         "decode_ms": round(cost.decode_ms, 1),
         "retrieval_ms": round(cost.retrieval_ms, 1),

@@ -20,11 +20,16 @@ _KEPT = 200
 
 @dataclass(frozen=True)
 class Cost:
-    """What a result took and where it was drafted from; times in milliseconds."""
+    """What a result took and where it was drafted from; times in milliseconds.
+
+    `reused` of the `prompt_tokens` were in the KV cache.
+    """
 
     tokens: int
     forwards: int
     accepted: int
+    prompt_tokens: int
+    reused: int
     prefill_ms: float
     decode_ms: float
     retrieval_ms: float
@@ -133,6 +138,8 @@ def _cost(result: CompletionResult, located: Callable[[SourceUse], SourceUse]) -
         result.tokens,
         result.forwards,
         result.accepted,
+        result.prompt_tokens,
+        result.reused,
         result.prefill_ms,
         result.decode_ms,
         result.retrieval_ms,

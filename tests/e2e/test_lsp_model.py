@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from rest_lsp.daemon.address import Address
 from rest_lsp.daemon.joining import ask
+from rest_lsp.engine.verifier import PREFILL_CHUNK
 from tests.e2e.conftest import WAYS, served
 from tests.e2e.lsp_client import LspClient, serve_command
 from tests.fakes_models import RandomSource, tiny_config
@@ -219,18 +221,44 @@ def test_a_model_that_nobody_uses_rests_and_requests_do_not_fail_meanwhile(clien
     unload_after(client, 0)
 
 
-def test_a_model_that_rests_is_loaded_again_when_the_editor_has_the_focus(
+def test_a_model_that_rests_is_loaded_and_reads_the_prompt_when_the_editor_has_the_focus(
     workspace: Path, model: Path, cache: Path
 ) -> None:
     with serve(workspace, model, cache) as client:
         client.wait_for_state("ready")
-        unload_after(client, 0.005)
-        client.poll_status(lambda status: not status["loaded"])
+        client.open("untitled:focus", CODE * 60 + "def add(sel", language=NO_GRAMMAR)
+        rest(client)
+        n_missing = n_read_by_completing(client, "untitled:focus")
+        n_chunks = math.ceil(n_missing / PREFILL_CHUNK)
+        assert n_chunks > 4
+        client.change("untitled:focus", 2, {"text": CODE * 60 + "def add(oth"})
+        rest(client)
         assert client.ask("rest/status")["state"] == "ready"
-        unload_after(client, 0)
+        n_passes = passes(client)
         client.notify("rest/didFocus", {})
-        client.poll_status(lambda status: status["loaded"])
+        wait_until(lambda: passes(client) >= n_passes + n_chunks, "the prompt is read into the KV cache")
+        assert n_read_by_completing(client, "untitled:focus") == 1
         assert client.shut_down() == 0
+
+
+def rest(client: LspClient) -> None:
+    unload_after(client, 0.005)
+    client.poll_status(lambda status: not status["loaded"])
+    unload_after(client, 0)
+
+
+def n_read_by_completing(client: LspClient, uri: str) -> int:
+    """How many tokens of the prompt behind the text of the test above were not in the KV cache; the last never is."""
+    assert client.complete(uri, 120, 11)
+    last = client.ask("workspace/executeCommand", {"command": "rest.explainLast"})
+    return int(last["prompt_tokens"]) - int(last["reused"])
+
+
+def passes(client: LspClient) -> int:
+    """Forward passes so far."""
+    found = client.ask("workspace/executeCommand", {"command": "rest.stats"})["costs"]["pass_ms"]["n"]
+    assert isinstance(found, int)
+    return found
 
 
 def unload_after(client: LspClient, minutes: float) -> None:

@@ -18,6 +18,8 @@ RESULT = CompletionResult(
     token_ids=(911, 912, 913),
     forwards=2,
     accepted_by=(("document", 1),),
+    prompt_tokens=40,
+    reused=30,
 )
 
 
@@ -27,6 +29,7 @@ def test_numbers_and_places_are_kept_and_text_is_not() -> None:
     explained = explain(history.last_shown())
     assert explained is not None
     assert (explained["tokens"], explained["forwards"], explained["accepted"], explained["wait_ms"]) == (3, 2, 1, 12.0)
+    assert (explained["prompt_tokens"], explained["reused"]) == (40, 30)
     assert explained["sources"] == [{"path": "a.py", "line": 7, "tokens": 2, "uri": "file:///home/me/a.py"}]
     assert b"hunter2" not in pickle.dumps(history)
 
