@@ -8,6 +8,7 @@ import weakref
 
 from rest_lsp.assembly import LoadedModel, load_model, wanted_capacity
 from rest_lsp.config import Settings
+from rest_lsp.errors import ModelError
 from rest_lsp.models.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -21,19 +22,22 @@ class ModelPool:
 
     def __init__(self) -> None:
         self._loaded: weakref.WeakValueDictionary[str, LoadedModel] = weakref.WeakValueDictionary()
-        self._capacities: dict[str, int] = {}
         self._last: LoadedModel | None = None
 
     def load(self, settings: Settings, progress: Progress) -> LoadedModel:
-        """As `load_model`, unless a model that serves these settings is there."""
+        """As `load_model`, unless the model is there: that one gets room for longer prompts where it needs it."""
         key = settings.model_dump_json(include={"model", "device"})
-        known, capacity = self._loaded.get(key), wanted_capacity(settings)
-        if known is None or self._capacities[key] < capacity:
+        known = self._loaded.get(key)
+        if known is None:
             # The former one must be gone before the next one comes, unless another session has it.
-            known = self._last = None
+            self._last = None
             gc.collect()
             known = self._loaded[key] = load_model(settings, progress)
-            self._capacities[key] = capacity
             log.info("The model %s is loaded.", known.engine.info.model)
+        else:
+            try:
+                known.engine.widen(wanted_capacity(settings))
+            except ModelError as error:
+                log.warning("Prompts stay as short as they are in other windows. %s", error)
         self._last = known
         return known

@@ -30,7 +30,7 @@ class Background:
         self._lock = threading.Lock()
         self._leaders: set[int] = set()
         self._n_waiting = 0
-        self._limit = threading.Timer(LONGEST_PAUSE_S, self._end)
+        self._limit: threading.Timer | None = None
         self._is_paused = False
         self._changed_s = 0.0
         self._owed_s = 0.0
@@ -59,7 +59,8 @@ class Background:
             with self._lock:
                 self._n_waiting -= 1
                 if not self._n_waiting:
-                    self._limit.cancel()
+                    if self._limit is not None:
+                        self._limit.cancel()
                     self._go_on()
 
     def _pause(self) -> None:

@@ -77,6 +77,10 @@ class ScriptedStep:
     path: Sequence[int] = ()
     n_rows: int = 3
 
+    @property
+    def chances(self) -> list[list[tuple[int, float]]]:
+        return [[] for _ in self.tokens]
+
 
 @dataclass(frozen=True)
 class ScriptedPrefill:
@@ -117,6 +121,7 @@ class ScriptedEngine:
         healing: Healing | None,
         cancel: CancelToken,
         max_tokens: int,
+        n_chances: int = 0,
     ) -> Iterator[ScriptedStep]:
         self.prompts.append(list(prompt))
         self.contexts.append(list(context))

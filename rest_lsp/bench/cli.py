@@ -172,6 +172,10 @@ def humaneval(
     nodes: Annotated[
         int | None, typer.Option(min=1, max=64, help="Draft this many tokens per pass. Default: measured costs decide.")
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Keep texts in this file and go on from it. Default: in the cache folder.", metavar="FILE"),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw how it scales to this file.", metavar="OUT.png")] = None,
     overrides: Overrides,
@@ -179,15 +183,16 @@ def humaneval(
     """Repeat the experiment of REST's paper: HumanEval, plain and with drafts from library code, and pass@1 of both.
 
     The stores are made of the standard library, installed packages and pinned projects; they are kept in the cache
-    folder. Generated programs run in processes with limits and without network.
+    folder. Generated programs run in processes with limits and without network. A run that was cut goes on.
 
-        rest-lsp bench humaneval --limit 20 --stores 1,10 --nodes 64
+        rest-lsp bench humaneval --limit 41 --stores 1,10 --results humaneval.jsonl
     """
     from rest_lsp.bench.humaneval import HumanEvalOptions, run_humaneval
 
     options = HumanEvalOptions(
-        limit=limit, stores=stores, samplings=samplings, nodes=nodes, json=json, plot=plot, overrides=overrides
-    )
+        limit=limit, stores=stores, samplings=samplings, nodes=nodes, results=results, json=json, plot=plot,
+        overrides=overrides,
+    )  # fmt: skip
     if not run_humaneval(options):
         raise typer.Exit(1)
 

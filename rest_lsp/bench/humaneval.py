@@ -1,6 +1,7 @@
 """`rest-lsp bench humaneval`: REST's own experiment, plain against drafted from stores of several sizes.
 
-Every text is written plain and with each store, in turns; what a store holds changes only how fast.
+Every text is written plain and with each store, in turns; what a store holds changes only how fast.  Each is kept in a
+file at once, so that a run of hours can be cut and go on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rest_lsp.assembly import LoadedModel
 from rest_lsp.bench.direct import Decoded, decode_task
+from rest_lsp.bench.humaneval_kept import KeptTexts
 from rest_lsp.bench.humaneval_plot import write_humaneval_plot
 from rest_lsp.bench.humaneval_problems import MAX_TOKENS, Problem, read_problems, solution_text, task_of
 from rest_lsp.bench.humaneval_report import PLAIN, HumanEvalReport, Text, print_humaneval
@@ -29,6 +31,7 @@ from rest_lsp.config import Settings
 from rest_lsp.drafting.drafter import NoDrafter
 from rest_lsp.engine.sampling import Sampling
 from rest_lsp.errors import RestLspError
+from rest_lsp.workspace import model_name
 
 SAMPLINGS = {"greedy": Sampling(), "nucleus": Sampling(temperature=0.8, top_p=0.95, seed=1)}
 """Those of the paper (§4.1)."""
@@ -42,6 +45,7 @@ class HumanEvalOptions:
     stores: str = "1,3,10,30"
     samplings: str = "greedy,nucleus"
     nodes: int | None = None
+    results: Path | None = None
     json: Path | None = None
     plot: Path | None = None
     overrides: Mapping[str, object] = field(default_factory=dict)
@@ -63,7 +67,9 @@ def run_humaneval(options: HumanEvalOptions) -> bool:
             tell_what_is_missing(Console(stderr=True), folder, size)
             setups[f"{size:g}M"] = stack.enter_context(open_setup(folder, settings, model))
             model = setups[f"{size:g}M"].model
-        texts = list(measure(read_problems(options.limit), setups, samplings, settings))
+        stores = {name: setup.index.tokens for name, setup in setups.items()}
+        kept = KeptTexts(results_path(options, settings), subject_of(settings, stores))
+        texts = list(measure(read_problems(options.limit), setups, samplings, settings, kept))
         report = describe(setups, texts, settings)
     print_humaneval(Console(), report)
     if options.json:
@@ -86,21 +92,30 @@ def tell_what_is_missing(console: Console, folder: Path, size: float) -> None:
 
 
 def measure(
-    problems: Sequence[Problem], setups: Mapping[str, Setup], samplings: Sequence[str], settings: Settings
+    problems: Sequence[Problem],
+    setups: Mapping[str, Setup],
+    samplings: Sequence[str],
+    settings: Settings,
+    kept: KeptTexts,
 ) -> Iterator[Text]:
     """One text per problem and sampling; which store begins changes from problem to problem."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     names = [PLAIN, *setups]
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("HumanEval", total=len(problems) * len(samplings) * len(names))
+        bar = progress.add_task("HumanEval", total=len(problems) * len(samplings))
         for turn, problem in enumerate(problems):
             begin = turn % len(names)
             for sampling in samplings:
-                written: dict[str, Decoded] = {}
-                for name in [*names[begin:], *names[:begin]]:
-                    written[name] = write(problem, name, setups, SAMPLINGS[sampling], settings)
-                    progress.advance(bar)
-                yield judged(problem, sampling, written, next(iter(setups.values())).model)
+                text = kept.find(problem.id, sampling)
+                if text is None:
+                    written = {
+                        name: write(problem, name, setups, SAMPLINGS[sampling], settings)
+                        for name in [*names[begin:], *names[:begin]]
+                    }
+                    text = judged(problem, sampling, written, next(iter(setups.values())).model)
+                    kept.add(text)
+                progress.advance(bar)
+                yield text
 
 
 def write(problem: Problem, name: str, setups: Mapping[str, Setup], sampling: Sampling, settings: Settings) -> Decoded:
@@ -132,6 +147,19 @@ def describe(setups: Mapping[str, Setup], texts: Sequence[Text], settings: Setti
         stores={name: setup.index.tokens for name, setup in setups.items()},
         texts=texts,
     )
+
+
+def results_path(options: HumanEvalOptions, settings: Settings) -> Path:
+    """Where texts are kept: where the options say, else in the cache folder, for each choice of stores and nodes."""
+    model = model_name(settings).replace("/", "_")
+    name = f"{model}-{options.stores.replace(',', '-')}M-{options.nodes or 'chosen'}.jsonl"
+    return options.results or settings.model.cache_dir / "humaneval" / name
+
+
+def subject_of(settings: Settings, stores: Mapping[str, int]) -> dict[str, object]:
+    """What would give other texts or figures, as far as it is chosen; the code itself is not among it."""
+    nodes = settings.drafting.fixed_nodes
+    return {"model": model_name(settings), "dtype": settings.device.dtype, "nodes": nodes, "stores": dict(stores)}
 
 
 def roomy(settings: Settings) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,12 @@ class ArmFigures:
     lingered: Mapping[str, float | None] = field(default_factory=dict)
     pass_ms: Mapping[str, float | None] = field(default_factory=dict)
     storm: Mapping[str, float] = field(default_factory=dict)
+
+    def of_server(self, stats: Mapping[str, Any]) -> ArmFigures:
+        """With how long work lingered and a pass takes, by the server's answer to `rest.stats`."""
+        engine = stats["engine"]
+        lingered = {"p50": engine["lingered_p50_ms"], "p99": engine["lingered_p99_ms"]}
+        return replace(self, lingered=lingered, pass_ms=stats["costs"]["pass_ms"])
 
     @property
     def lingered_passes(self) -> dict[str, float]:

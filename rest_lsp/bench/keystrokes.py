@@ -176,13 +176,8 @@ def after_bodies(figures: ArmFigures, assistant: ServerAssistant, memory: Sequen
         name: figures.model_ms.get(name, 0.0) + engine[f"{name}_ms"] - before[f"{name}_ms"]
         for name in ("answers", "given_up", "ahead")
     }
-    return replace(
-        figures,
-        model_ms=model_ms,
-        memory=memory if len(memory) >= len(figures.memory) else figures.memory,
-        lingered={"p50": engine["lingered_p50_ms"], "p99": engine["lingered_p99_ms"]},
-        pass_ms=stats["costs"]["pass_ms"],
-    )
+    memory = memory if len(memory) >= len(figures.memory) else figures.memory
+    return replace(figures, model_ms=model_ms, memory=memory).of_server(stats)
 
 
 def shown_events(

@@ -68,7 +68,7 @@ def run_quality(options: QualityOptions) -> None:
     if not options.report_only:
         ask_all(cases, arms, kept, settings)
     wanted = {case.id for case in cases}
-    found = [verdict for verdict in kept.verdicts if verdict.id in wanted and verdict.arm in arms]
+    found = [verdict for verdict in kept.rows if verdict.id in wanted and verdict.arm in arms]
     report = QualityReport(model_name(settings), this_machine(), found)
     print_quality(Console(), report)
     if options.json:

@@ -47,9 +47,7 @@ def replay_recording(path: Path, overrides: Mapping[str, object]) -> tuple[list[
     for event in events:
         found = outcomes.get((event.case, event.version))
         event.source = found.source if found is not None else "rule"
-    engine = stats["engine"]
-    lingered = {"p50": engine["lingered_p50_ms"], "p99": engine["lingered_p99_ms"]}
-    return events, ArmFigures(lingered=lingered, pass_ms=stats["costs"]["pass_ms"])
+    return events, ArmFigures().of_server(stats)
 
 
 def read_recording(path: Path) -> list[Sent]:

@@ -49,6 +49,7 @@ class TapedEngine(Engine):
         healing: Healing | None = None,
         cancel: CancelToken,
         max_tokens: int,
+        n_chances: int = 0,
     ) -> Generator[Step, None, None]:
         """As an engine does, with the times of the costs.  A new prompt is for plain decoding only."""
         is_new = tuple(prompt) != self._prompt
@@ -59,7 +60,7 @@ class TapedEngine(Engine):
         past = len(prompt) - 1
         steps = decode(
             verifier, prompt, context=context, drafter=_Clocked(drafter, self._cost), pick=picker(sampling),
-            healing=healing, cancel=cancel, max_tokens=max_tokens + BEYOND,
+            healing=healing, cancel=cancel, max_tokens=max_tokens + BEYOND, n_chances=n_chances,
         )  # fmt: skip
         try:
             for step in steps:

@@ -27,6 +27,8 @@ class Step(Protocol):
     @property
     def log_probs(self) -> Sequence[float]: ...
     @property
+    def chances(self) -> Sequence[Sequence[tuple[int, float]]]: ...
+    @property
     def tree(self) -> DraftTree: ...
     @property
     def path(self) -> Sequence[int]: ...
@@ -75,6 +77,7 @@ class Generator(Protocol):
         healing: Healing | None,
         cancel: CancelToken,
         max_tokens: int,
+        n_chances: int,
     ) -> Iterator[Step]:
         """Raises Cancelled between passes."""
         ...

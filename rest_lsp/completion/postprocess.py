@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice, takewhile, zip_longest
 
-from rest_lsp.completion.brackets import unmatched_closers
+from rest_lsp.completion.brackets import brackets_of, unmatched_closers
 from rest_lsp.completion.cuts import (
     cut_at_fence,
     cut_at_known_import,
@@ -100,11 +100,11 @@ def match_indent_style(text: str, snapshot: Snapshot) -> str:
         whole = _convert_indent(typed + first, style)
         first = whole[len(typed) :] if whole.startswith(typed) else first.lstrip(" \t")
     converted = [first]
-    n_open = _n_open(typed + first)
+    n_open = _n_open(typed + first, snapshot.language)
     for line in others:
         is_aligned = n_open > 0 and style == line[:1] == "\t"
         converted.append(line if is_aligned else _convert_indent(line, style))
-        n_open += _n_open(line)
+        n_open += _n_open(line, snapshot.language)
     return "\n".join(converted)
 
 
@@ -285,9 +285,9 @@ def _style_of(line: str) -> str:
     return ("\t" if "\t" in blanks else "") + (" " if "  " in blanks else "")
 
 
-def _n_open(line: str) -> int:
+def _n_open(line: str, language: str) -> int:
     """How many more round and square brackets are opened than closed."""
-    return sum((char in "([") - (char in ")]") for char in line)
+    return sum((char in "([") - (char in ")]") for _, char in brackets_of(line, language))
 
 
 def _convert_indent(line: str, style: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
@@ -83,7 +83,9 @@ class CompletionRequest:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What one request wants otherwise than the options say; None is as they say.  `is_plain` is without drafts."""
+    """What one request wants otherwise than the options say; None is as they say.  `is_plain` is without drafts;
+    `n_chances` likeliest tokens are told for each one.
+    """
 
     max_tokens: int | None = None
     temperature: float | None = None
@@ -91,6 +93,7 @@ class Wishes:
     top_k: int | None = None
     seed: int | None = None
     is_plain: bool = False
+    n_chances: int = 0
 
 
 AS_SET = Wishes()
@@ -111,6 +114,7 @@ class CompletionResult:
     written       what the model wrote up to where a rule stopped it, before post-processing
     tokens        decoded tokens, the one that stopped generation included; `token_ids` are they
     log_probs     of each token, the natural logarithm of its probability
+    chances       for each token those that were likeliest in its place, with that logarithm, as many as were wished for
     forwards      forward passes of decoding; drafted: nodes verified in them
     accepted_by   decoded tokens that came from drafts, by draft source
     confidence    geometric mean of the probabilities of the shown tokens, or of those that were not sure enough
@@ -129,6 +133,7 @@ class CompletionResult:
     written: str = ""
     token_ids: tuple[int, ...] = ()
     log_probs: tuple[float, ...] = ()
+    chances: tuple[Sequence[tuple[int, float]], ...] = ()
     forwards: int = 0
     drafted: int = 0
     accepted_by: tuple[tuple[str, int], ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,7 @@ class CompletionService:
         deadline = self._clock() + budget_s
         sampling = _as_wished(self._sampling, wishes)
         run = _Run(request, sampling, deadline=deadline, decoding_s=DECODING_SHARE * budget_s)
-        run.max_tokens, run.is_plain = wishes.max_tokens, wishes.is_plain
+        run.max_tokens, run.is_plain, run.n_chances = wishes.max_tokens, wishes.is_plain, wishes.n_chances
         run.passes = [] if self._tracing else None
         try:
             return self._measured(run, cancel)
@@ -216,6 +216,7 @@ class CompletionService:
             healing=prompt.healing,
             cancel=cancel,
             max_tokens=rules.max_tokens,
+            n_chances=run.n_chances,
         )
         for step in steps:
             if run.prefill is None:
@@ -243,10 +244,12 @@ class _Run:
     prefill: Prefill | None = None
     passes: list[TracedPass] | None = None
     log_probs: list[float] = field(default_factory=list)
+    chances: list[Sequence[tuple[int, float]]] = field(default_factory=list)
     confidence: float = 0.0
     is_doubtful: bool = False
     max_tokens: int | None = None
     is_plain: bool = False
+    n_chances: int = 0
 
     def take_prefill(self, prefill: Prefill) -> None:
         self.prefill = prefill
@@ -259,10 +262,11 @@ class _Run:
         self.stats.learn_ms.append(step.learn_ms)
         self.stats.add("verify", step.verify_ms)
         n_taken = n_accepted = 0
-        of_tokens = zip(step.tokens, step.origins, step.sources, step.log_probs, strict=True)
-        for token, origin, source, log_prob in of_tokens:
+        of_tokens = zip(step.tokens, step.origins, step.sources, step.log_probs, step.chances, strict=True)
+        for token, origin, source, log_prob, chances in of_tokens:
             self.origins.append(origin)
             self.log_probs.append(log_prob)
+            self.chances.append(chances)
             n_taken += 1
             if source is not None:
                 n_accepted += 1
@@ -292,6 +296,7 @@ class _Run:
             written=rules.text,
             token_ids=tuple(rules.token_ids),
             log_probs=tuple(self.log_probs),
+            chances=tuple(self.chances) if self.n_chances else (),
             forwards=self.stats.forwards,
             drafted=self.stats.drafted,
             accepted_by=tuple(sorted(self.accepted_by.items())),

@@ -21,7 +21,7 @@ MAX_MESSAGE_BYTES = MAX_BODY_BYTES + 64
 LENGTH_BYTES = 4
 
 Wish: TypeAlias = Literal["status", "stop", "try"]
-Why: TypeAlias = Literal["yields", "protocol", "arguments", "full"]
+Why: TypeAlias = Literal["yields", "protocol", "arguments"]
 
 
 class Hello(msgspec.Struct, tag="hello", frozen=True):

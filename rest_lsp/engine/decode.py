@@ -16,7 +16,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter, Verdict
 from rest_lsp.drafting.source import Origin
 from rest_lsp.drafting.tree import ROOT, DraftTree
-from rest_lsp.engine.sampling import likeliest, log_probability
+from rest_lsp.engine.sampling import Chance, chances, likeliest, log_probability
 from rest_lsp.engine.verifier import Logits, Verifier
 from rest_lsp.healing import Healing
 
@@ -32,6 +32,7 @@ class Step:
     origins  for each token where its draft was read, None for the model's own pick
     sources  for each token which source drafted it, None for the model's own pick
     log_probs  for each token the natural logarithm of its probability, see `sampling.log_probability`
+    chances  for each token the likeliest ones in its place, as many as were asked for
     tree     what was verified; `path` are its accepted nodes, and `n_rows` all tokens that went through the model
     draft_ms, verify_ms  making the draft and learning from it; the pass with its picks
     learn_ms  the part of `draft_ms` that learning took
@@ -42,6 +43,7 @@ class Step:
     origins: list[Origin | None]
     sources: list[str | None]
     log_probs: list[float]
+    chances: list[list[Chance]]
     tree: DraftTree
     path: list[int]
     n_rows: int
@@ -62,6 +64,7 @@ class Walk:
     path: list[int]
     tokens: list[int]
     log_probs: list[float]
+    chances: list[list[Chance]]
     healing: Healing | None
 
 
@@ -75,6 +78,7 @@ def decode(
     healing: Healing | None,
     cancel: CancelToken,
     max_tokens: int,
+    n_chances: int = 0,
 ) -> Iterator[Step]:
     """Continue `prompt`, already prefilled but for its last token, by at most `max_tokens`.
 
@@ -90,7 +94,7 @@ def decode(
         n_rows = verifier.n_lead + 1 + len(tree)
         logits = verifier.verify(root, tree)
         computed = time.perf_counter()
-        walk = accept(tree, logits, position, end, pick, healing)
+        walk = accept(tree, logits, position, end, pick, healing, n_chances=n_chances)
         verifier.keep(walk.path)
         verified = time.perf_counter()
         verify_ms, accept_ms = 1e3 * (verified - drafted), 1e3 * (verified - computed)
@@ -104,6 +108,7 @@ def decode(
             origins=[*(tree.origin(node) for node in walk.path), None],
             sources=[*(tree.sources[node] for node in walk.path), None],
             log_probs=walk.log_probs,
+            chances=walk.chances,
             tree=tree,
             path=walk.path,
             n_rows=n_rows,
@@ -114,7 +119,16 @@ def decode(
         )
 
 
-def accept(tree: DraftTree, logits: Logits, position: int, end: int, pick: Pick, healing: Healing | None) -> Walk:
+def accept(
+    tree: DraftTree,
+    logits: Logits,
+    position: int,
+    end: int,
+    pick: Pick,
+    healing: Healing | None,
+    *,
+    n_chances: int = 0,
+) -> Walk:
     """Walk down from the root while the pick is a child.  One pick per node, so any tree is lossless.
 
     The last pick is the next root and is never drawn again.
@@ -123,16 +137,18 @@ def accept(tree: DraftTree, logits: Logits, position: int, end: int, pick: Pick,
     path: list[int] = []
     tokens: list[int] = []
     log_probs: list[float] = []
+    beside: list[list[Chance]] = []
     while node is not None:
         row = logits[node + 1]
         token = pick(row, position + len(tokens), healing)
         log_probs.append(log_probability(row, token, healing))
+        beside.append(chances(row, n_chances, healing))
         healing = None if healing is None else healing.advance(token)
         tokens.append(token)
         node = tree.child(node, token) if position + len(tokens) < end else None
         if node is not None:
             path.append(node)
-    return Walk(path, tokens, log_probs, healing)
+    return Walk(path, tokens, log_probs, beside, healing)
 
 
 def _likeliest(logits: Logits, path: Sequence[int], n: int) -> list[list[int]]:

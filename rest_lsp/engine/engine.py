@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -56,9 +56,11 @@ class Engine:
     """Generates token by token, or faster with a drafter; the tokens are the same."""
 
     def __init__(
-        self, verifier: ModelVerifier, info: EngineInfo, build: Callable[[], ModelVerifier] | None = None
+        self, verifier: ModelVerifier, info: EngineInfo, build: Callable[[int], ModelVerifier] | None = None
     ) -> None:
-        """`build` loads the model again when it is needed after a rest; without it the engine cannot rest."""
+        """`build(capacity)` loads the model again when it is needed after a rest, or wider; without it the engine can
+        do neither.
+        """
         self._verifier: ModelVerifier | None = verifier
         self._build = build
         self.info = info
@@ -86,14 +88,12 @@ class Engine:
         runs out.
         """
         torch.set_num_threads(threads)
-        # A window that slides is never reached: attention here looks at everything.
-        seen = min(packed.config.max_context, packed.config.sliding_window or packed.config.max_context)
-
         passes = PassTimes()
 
-        def build() -> ModelVerifier:
+        def build(capacity: int) -> ModelVerifier:
             with needing_room(name, device.value):
-                model = _load(packed, device, dtype, threads, min(capacity, seen), fixed_width=fixed_width)
+                seen = min(capacity, _n_seen(packed.config))
+                model = _load(packed, device, dtype, threads, seen, fixed_width=fixed_width)
                 caches = KVPool(model, free_bytes=_free_bytes(device.value))
                 verifier = ModelVerifier(model, caches, passes)
             if device.value == "cpu":
@@ -101,7 +101,7 @@ class Engine:
                 threading.Thread(target=use_huge_pages, name="huge pages", daemon=True).start()
             return verifier
 
-        verifier = build()
+        verifier = build(capacity)
         n_bytes, n_kv_bytes = verifier.model.n_bytes_per_token, verifier.n_kv_bytes
         return cls(verifier, EngineInfo(name, device.value, dtype.value, threads, n_bytes, n_kv_bytes), build)
 
@@ -125,9 +125,23 @@ class Engine:
         """End a rest, which takes seconds.  The time that may pass until the next begins anew then."""
         if self._verifier is None:
             assert self._build is not None, "only an engine that can be built again rests"
-            self._verifier = self._build()
+            self._verifier = self._build(self.capacity)
             self.last_used_s = time.monotonic()
         return self._verifier
+
+    def widen(self, capacity: int) -> None:
+        """Have room for `capacity` tokens from now on, or for as many as the model sees; where it had less, the model
+        is built again, and its KV caches are empty.
+
+        Raises ModelError where memory has no room for them; what it had is built again when it is needed.
+        """
+        capacity = min(capacity, _n_seen(self.config))
+        if capacity <= self.capacity or self._build is None:
+            return
+        self.rest()
+        self._verifier = self._build(capacity)
+        self.capacity = self._verifier.cache.capacity
+        self.info = replace(self.info, kv_bytes=self._verifier.n_kv_bytes)
 
     def rest(self) -> None:
         """Free the weights and the KV caches until they are needed again."""
@@ -148,11 +162,13 @@ class Engine:
         healing: Healing | None = None,
         cancel: CancelToken,
         max_tokens: int,
+        n_chances: int = 0,
     ) -> Generator[Step, None, None]:
         """Prefill what the KV cache does not know of `prompt`, then yield one step per forward pass.
 
-        `context` is the text before the cursor as ids, for drafting.  The caller stops by closing the iterator.
-        Raises `Cancelled` between passes, and `RequestError` when the prompt does not fit.
+        `context` is the text before the cursor as ids, for drafting; steps tell of the `n_chances` likeliest tokens.
+        The caller stops by closing the iterator.  Raises `Cancelled` between passes, and `RequestError` when the prompt
+        does not fit.
         """
         if not prompt or len(prompt) + max_tokens + MAX_TREE > self.capacity:
             raise RequestError(
@@ -172,6 +188,7 @@ class Engine:
                 healing=healing,
                 cancel=cancel,
                 max_tokens=max_tokens,
+                n_chances=n_chances,
             )
         finally:
             self.last_used_s = time.monotonic()
@@ -191,6 +208,11 @@ class Engine:
         """Empty the KV caches."""
         if self._verifier is not None:
             self._verifier.forget()
+
+
+def _n_seen(config: DecoderConfig) -> int:
+    """Tokens that a model sees at once.  A window that slides is never reached: attention here looks at everything."""
+    return min(config.max_context, config.sliding_window or config.max_context)
 
 
 def gpu_bytes(packed: PackedModel, capacity: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +26,13 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = 0
     seed: int = 0
+
+
+class Chance(NamedTuple):
+    """A token that could come next, and the natural logarithm of its probability."""
+
+    token: int
+    log_prob: float
 
 
 def pick(logits: Tensor, position: int, sampling: Sampling, healing: Healing | None) -> int:
@@ -52,6 +60,18 @@ def log_probability(logits: Tensor, token: int, healing: Healing | None) -> floa
         return log_share(logits.numpy(), token)
     among = logits if healing is None else logits[torch.tensor(healing.allowed(), device=logits.device)]
     return float(logits[token].float() - among.float().logsumexp(0))
+
+
+def chances(logits: Tensor, n: int, healing: Healing | None) -> list[Chance]:
+    """The `n` likeliest tokens given `logits` `[vocab_size]`, or what `healing` allows of so many, likeliest first."""
+    if n == 0:
+        return []
+    if healing is None:
+        tokens = likeliest(logits, n)
+    else:
+        allowed = healing.allowed()
+        tokens = [int(allowed[i]) for i in likeliest(logits[torch.tensor(allowed, device=logits.device)], n)]
+    return [Chance(token, log_probability(logits, token, healing)) for token in tokens]
 
 
 def _largest(logits: Tensor) -> int:

@@ -83,13 +83,21 @@ def choice(index: int, text: str, ending: Ending, logprobs: LogProbs | None) -> 
 
 
 def logprobs_of(result: CompletionResult, tokenizer: Tokenizer, offset: int) -> LogProbs:
-    """The likeliest alternatives are not kept, so each list of them has the token itself alone."""
-    words = [tokenizer.token_bytes(token).decode(errors="replace") for token in result.token_ids]
+    """As OpenAI does it, the token itself is told of even where it is not among the likeliest."""
+
+    def spelt(token: int) -> str:
+        return tokenizer.token_bytes(token).decode(errors="replace")
+
+    words = [spelt(token) for token in result.token_ids]
     offsets, place = [], offset
     for word in words:
         offsets.append(place)
         place += len(word)
     top = [{word: log_prob} for word, log_prob in zip(words, result.log_probs, strict=True)]
+    for own, chances in zip(top, result.chances, strict=False):
+        for token, log_prob in chances:
+            # Of pieces of characters that look alike the likeliest is told.
+            own.setdefault(spelt(token), log_prob)
     return LogProbs(tokens=words, token_logprobs=list(result.log_probs), top_logprobs=top, text_offset=offsets)
 
 

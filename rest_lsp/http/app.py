@@ -112,7 +112,9 @@ class Application:
         body = await _read(request, CompletionRequestBody)
         prompt = body.prompt if isinstance(body.prompt, str) else body.prompt[0]
         place, stops = place_of(prompt, body.suffix), [body.stop] if isinstance(body.stop, str) else body.stop or []
-        wishes = Wishes(max_tokens=body.max_tokens, temperature=body.temperature, top_p=body.top_p)
+        wishes = Wishes(
+            max_tokens=body.max_tokens, temperature=body.temperature, top_p=body.top_p, n_chances=body.logprobs or 0
+        )
         first, n = _seed(body.seed), body.n or 1
         # Greedy decoding says the same with every seed.
         seeds = [(first or 0) + number if body.temperature and number else first for number in range(n)]

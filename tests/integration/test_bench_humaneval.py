@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,34 @@ def tokenizer(tmp_path: Path) -> Tokenizer:
     return Tokenizer.from_file(write_tokenizer(tmp_path))
 
 
+@dataclass(frozen=True)
+class Experiment:
+    """Two problems with a tiny model and two stores; texts are kept in `kept`."""
+
+    folder: Path
+    found: Sequence[LibraryFile]
+
+    @property
+    def kept(self) -> Path:
+        return self.folder / "kept.jsonl"
+
+    def run(self) -> dict[str, Any]:
+        command = ["humaneval", "--limit", "2", "--stores", "0.001,0.003", "--nodes", "6", "--results", str(self.kept)]
+        command += ["--json", str(self.folder / "out.json"), "--plot", str(self.folder / "out.png")]
+        command += ["--model", str(self.folder / "model"), "--model-cache-dir", str(self.folder / "cache")]
+        command += ["--device", "cpu", "--device-dtype", "fp32"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(humaneval_store, "library_files", lambda _cache_dir: self.found)
+            result = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert "are those of plain decoding" in result.output
+        assert "REST, 27 GB" in result.output
+        written: dict[str, Any] = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
+        return written
+
+
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     folder = tmp_path_factory.mktemp("humaneval")
     source = RandomSource(tiny_config(**{**SIZES, "max_context": 2048}))
     convert(source, folder / "model", form=choose_form("fp32"), name="tiny")
@@ -43,22 +71,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     libraries.mkdir()
     for number in range(40):
         (libraries / f"part_{number:02}.py").write_text(CODE.replace("total", f"total_{number}") * 9, encoding="utf-8")
-    command = ["humaneval", "--limit", "2", "--stores", "0.001,0.003", "--nodes", "6"]
-    command += ["--json", str(folder / "out.json"), "--plot", str(folder / "out.png"), "--model", str(folder / "model")]
-    command += ["--model-cache-dir", str(folder / "cache"), "--device", "cpu", "--device-dtype", "fp32"]
-    found = [LibraryFile(path, path.name) for path in sorted(libraries.iterdir())]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(humaneval_store, "library_files", lambda _cache_dir: found)
-        result = CliRunner().invoke(app, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert "are those of plain decoding" in result.output
-    assert "REST, 27 GB" in result.output
-    assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
-    written: dict[str, Any] = json.loads((folder / "out.json").read_text(encoding="utf-8"))
-    return written
+    return Experiment(folder, [LibraryFile(path, path.name) for path in sorted(libraries.iterdir())])
 
 
-def test_each_store_is_measured_greedy_and_sampled_and_changes_no_token(report: dict[str, Any]) -> None:
+@pytest.fixture(scope="module")
+def report(experiment: Experiment) -> dict[str, Any]:
+    return experiment.run()
+
+
+def test_each_store_is_measured_greedy_and_sampled_and_changes_no_token(
+    experiment: Experiment, report: dict[str, Any]
+) -> None:
+    assert (experiment.folder / "out.png").read_bytes().startswith(b"\x89PNG")
     rows = [(row["sampling"], row["store"], row["texts"], row["differing_tokens"]) for row in report["rows"]]
     stores = ("plain", "0.001M", "0.003M")
     assert rows == [(sampling, store, 2, 0) for sampling in ("greedy", "nucleus") for store in stores]
@@ -69,6 +93,23 @@ def test_each_store_is_measured_greedy_and_sampled_and_changes_no_token(report: 
     assert sum(text["drafted"] for text in drafted) > 0
     plain = [text for text in report["texts"] if text["store"] == "plain"]
     assert all(text["forwards"] == text["tokens"] for text in plain)
+
+
+def test_a_cut_run_goes_on_and_measures_nothing_again(experiment: Experiment, report: dict[str, Any]) -> None:
+    subject, *texts = experiment.kept.read_text(encoding="utf-8").splitlines()
+    assert len(texts) == 4
+    experiment.kept.write_text("\n".join([subject, *texts[:2], texts[2][:-9]]), encoding="utf-8")
+    again = experiment.run()
+    times, timeless = zip(*(parted(found["texts"]) for found in (report, again)), strict=True)
+    assert times[1][:6] == [pytest.approx(ms, abs=0.02) for ms in times[0][:6]]
+    assert times[1][6:] != times[0][6:]
+    assert timeless[1] == timeless[0]
+
+
+def parted(texts: list[dict[str, Any]]) -> tuple[list[float], list[dict[str, Any]]]:
+    """Times, and what else is told."""
+    times = [text["decode_ms"] for text in texts]
+    return times, [{key: value for key, value in text.items() if not key.endswith("_ms")} for text in texts]
 
 
 @pytest.mark.parametrize("problem", [PROBLEMS[0], PROBLEMS[38], PROBLEMS[163]], ids=lambda problem: problem.id)

@@ -163,15 +163,23 @@ def test_several_choices_are_drawn_by_seed(client: openai.OpenAI) -> None:
     assert texts(3, 5) == [*texts(1, 5), *texts(1, 6), *texts(1, 7)]
 
 
-def test_log_probabilities_and_usage(client: openai.OpenAI) -> None:
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_log_probabilities_and_usage(client: openai.OpenAI, temperature: float) -> None:
     before, after = around()
-    answer = client.completions.create(model="any", prompt=before, suffix=after, logprobs=1, max_tokens=2)
+    answer = client.completions.create(
+        model="any", prompt=before, suffix=after, logprobs=3, max_tokens=2, temperature=temperature, seed=1
+    )
     found = answer.choices[0].logprobs
     assert found is not None
     assert found.token_logprobs is not None
     assert found.tokens is not None
     assert len(found.tokens) == len(found.token_logprobs) == 2
     assert all(value <= 0 for value in found.token_logprobs)
+    assert found.top_logprobs is not None
+    for token, value, top in zip(found.tokens, found.token_logprobs, found.top_logprobs, strict=True):
+        assert 3 <= len(top) <= 4, "the token itself may be a fourth"
+        assert top[token] == value
+        assert temperature or value == max(top.values())
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 2
     assert answer.choices[0].finish_reason == "length"

@@ -15,7 +15,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.drafter import Drafter, NoDrafter, Verdict
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.decode import Step, decode
-from rest_lsp.engine.sampling import Sampling, log_probability, pick
+from rest_lsp.engine.sampling import Sampling, chances, log_probability, pick
 from rest_lsp.engine.verifier import PrefillReport
 from rest_lsp.errors import Cancelled
 from rest_lsp.healing import Healing
@@ -81,7 +81,12 @@ def tree_of(*edges: tuple[int, int]) -> DraftTree:
 
 
 def run(
-    law: Callable[[Sequence[int]], torch.Tensor], drafter: Drafter, sampling: Sampling, *, max_tokens: int = 3
+    law: Callable[[Sequence[int]], torch.Tensor],
+    drafter: Drafter,
+    sampling: Sampling,
+    *,
+    max_tokens: int = 3,
+    n_chances: int = 0,
 ) -> list[Step]:
     verifier = ScriptedVerifier(law)
     verifier.prefill([1, 2], CancelToken())
@@ -98,6 +103,7 @@ def run(
         healing=None,
         cancel=CancelToken(),
         max_tokens=max_tokens,
+        n_chances=n_chances,
     )
     return list(steps)
 
@@ -255,6 +261,28 @@ def test_log_probabilities_are_of_the_pick_among_what_was_allowed() -> None:
     assert log_probability(logits, 1, Healing(b"a", vocabulary)) == pytest.approx(np.log(0.6), abs=1e-6)
     (step,) = run(mixed_law, NoDrafter(), Sampling(), max_tokens=1)
     assert step.log_probs == [pytest.approx(np.log(0.3), abs=1e-6)]
+
+
+@pytest.mark.parametrize("n", [1, 3, 5000])
+def test_the_likeliest_are_told_in_order(n: int) -> None:
+    logits = torch.randn(4000, generator=torch.Generator().manual_seed(n))
+    found = chances(logits, n, None)
+    assert [chance.token for chance in found] == logits.argsort(descending=True)[:n].tolist()
+    assert found[0] == (pick(logits, 0, Sampling(), None), log_probability(logits, found[0].token, None))
+    assert sum(np.exp([chance.log_prob for chance in found])) <= 1 + 1e-5
+
+
+def test_chances_are_of_what_healing_allows_and_told_on_request() -> None:
+    vocabulary = SortedVocabulary([b"a", b"ab", b"b"])
+    logits = torch.log(torch.tensor([0.2, 0.3, 0.5]))
+    found = chances(logits, 3, Healing(b"a", vocabulary))
+    assert [chance.token for chance in found] == [1, 0]
+    assert [chance.log_prob for chance in found] == pytest.approx(np.log([0.6, 0.4]), abs=1e-6)
+    drafter = TreeOf(tree_of((ROOT, 4), (0, 5)))
+    assert [step.chances for step in run(counting, drafter, Sampling(), max_tokens=3)] == [[[], [], []]]
+    [step] = run(counting, drafter, Sampling(), max_tokens=3, n_chances=2)
+    assert [beside[0].token for beside in step.chances] == step.tokens == [4, 5, 6]
+    assert {len(beside) for beside in step.chances} == {2}
 
 
 def test_a_step_tells_of_the_very_tree_that_was_verified() -> None:
