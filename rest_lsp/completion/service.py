@@ -89,16 +89,24 @@ class CompletionService:
         )
 
     @BACKGROUND.paused()
-    def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:
+    def complete(
+        self,
+        request: CompletionRequest,
+        cancel: CancelToken,
+        wishes: Wishes = AS_SET,
+        watch: Callable[[str], None] | None = None,
+    ) -> CompletionResult:
         """What to insert at the cursor.  Cancellation is an outcome, not an error.
 
-        Raises RequestError when the cursor is not in the text, and what the engine raises when it is broken.
+        `watch` is told after every pass what has been written so far, before any post-processing.  Raises RequestError
+        when the cursor is not in the text, and what the engine raises when it is broken.
         """
         budget_s = self._budget_s(request.trigger)
         deadline = self._clock() + budget_s
         sampling = _as_wished(self._sampling, wishes)
         run = _Run(request, sampling, deadline=deadline, decoding_s=DECODING_SHARE * budget_s)
         run.max_tokens, run.is_plain, run.n_chances = wishes.max_tokens, wishes.is_plain, wishes.n_chances
+        run.watch = watch
         run.passes = [] if self._tracing else None
         try:
             return self._measured(run, cancel)
@@ -223,6 +231,8 @@ class CompletionService:
                 run.take_prefill(self._engine.last_prefill)
                 run.deadline = max(run.deadline, self._clock() + run.decoding_s)
             run.take(step, rules)
+            if run.watch is not None:
+                run.watch(rules.text)
             if rules.reason is None and self._clock() > run.deadline:
                 rules.give_up()
             if rules.reason is not None:
@@ -250,6 +260,7 @@ class _Run:
     max_tokens: int | None = None
     is_plain: bool = False
     n_chances: int = 0
+    watch: Callable[[str], None] | None = None
 
     def take_prefill(self, prefill: Prefill) -> None:
         self.prefill = prefill

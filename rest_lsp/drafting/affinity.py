@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import cache
+from functools import cache, lru_cache
 
 from rest_lsp.drafting.imports import imported_modules, module_suffixes
 from rest_lsp.drafting.traits import IMPORTED, NEIGHBOUR, OPEN, REPOSITORY
@@ -39,6 +39,7 @@ def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+@lru_cache(maxsize=8192)
 def _stem(path: str) -> str:
     """The name of a file less what tells a test from what it tests."""
     stem = path.rpartition("/")[2].partition(".")[0].lower()

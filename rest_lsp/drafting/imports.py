@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,14 +46,15 @@ def imported_modules(text: str, path: str) -> frozenset[str]:
     )
 
 
-def module_suffixes(path: str) -> list[str]:
+@lru_cache(maxsize=8192)
+def module_suffixes(path: str) -> Sequence[str]:
     """The names under which the module in the file `path` may be imported, the longest first."""
     name = path.rpartition(".")[0].removesuffix("/__init__")
     suffixes = [name]
     while "/" in name and len(suffixes) < MAX_COMPONENTS:
         name = name.partition("/")[2]
         suffixes.append(name)
-    return suffixes
+    return tuple(suffixes)
 
 
 @lru_cache(maxsize=1024)

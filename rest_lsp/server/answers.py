@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lsprotocol import types
 
@@ -88,6 +88,15 @@ class Answers:
                 items.append(item)
         attempt.outcome = Outcome.RETURNED if items else Outcome.EMPTY
         return items + self._beside(attempt, document, request, others)
+
+    def rest(self, attempt: Attempt, document: Document, known: Sequence[Reused], request: CompletionRequest) -> Items:
+        """What is left of what the model wrote while its beginning was typed; what comes after that is prepared."""
+        items = self.again(attempt, document, known, request, ())
+        if items and document.version is not None:
+            left = known[0]
+            result = replace(left.suggestion.result, text=left.text, start=left.start, end=left.end)
+            self._prewarmer.look_ahead(request, result, self._offers.ahead)
+        return items
 
     def _beside(
         self, attempt: Attempt, document: Document, request: CompletionRequest, others: Sequence[CompletionResult]

@@ -23,7 +23,11 @@ class CompletionService(Protocol):
     """Called in the engine's thread only."""
 
     def complete(
-        self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET
+        self,
+        request: CompletionRequest,
+        cancel: CancelToken,
+        wishes: Wishes = AS_SET,
+        watch: Callable[[str], None] | None = None,
     ) -> CompletionResult: ...
     def alternatives(
         self, request: CompletionRequest, known: Collection[str], cancel: CancelToken

@@ -27,6 +27,7 @@ from rest_lsp.server.buffers import document_name
 from rest_lsp.server.conversion import asks_for_other_version, request_of
 from rest_lsp.server.documents import Document, EditorWorkspace, file_path
 from rest_lsp.server.history import History
+from rest_lsp.server.in_flight import InFlight
 from rest_lsp.server.notebooks import whole_in
 from rest_lsp.server.offers import Offers
 from rest_lsp.server.pauses import Pauses
@@ -68,6 +69,7 @@ class InlineCompletion:
         self._find_service = find_service
         self._transcript = transcript
         self._pauses = Pauses()
+        self._in_flight: dict[str, InFlight] = {}
 
     def complete(
         self, params: types.InlineCompletionParams, workspace: EditorWorkspace, client_name: str
@@ -90,8 +92,12 @@ class InlineCompletion:
             return None
         attempt.version = document.version
         request = self._request(attempt, document)
-        self._supersede(document.uri)
+        flight = self._in_flight.get(document.uri)
         known = self._offers.known(request) if request is not None else []
+        if request is not None and not known and flight is not None and flight.leads_to(request):
+            self._prewarmer.give_way()
+            return self._start(attempt, self._follow(attempt, document, request, flight))
+        self._supersede(document.uri)
         if request is not None and known:
             if _wants_others(request, known):
                 return self._start(attempt, self._complete_again(attempt, document, request, known[0]))
@@ -153,14 +159,44 @@ class InlineCompletion:
         if self._find_service() is None:
             attempt.outcome = Outcome.NO_MODEL
             return []
-        results = await self._run(document, request, partial(_suggest, request))
-        if results is None or _was_closed(document, attempt.workspace):
+        results = await self._take_off(document, request).wait()
+        if results is None or document.version != request.version or _was_closed(document, attempt.workspace):
             attempt.outcome = Outcome.STALE
             return None
         attempt.result, attempt.outcome = results[0], results[0].outcome
         if attempt.outcome in (Outcome.CANCELLED, Outcome.STALE):
             return None
         return self._answers.first(attempt, document, request, results)
+
+    def _take_off(self, document: Document, request: CompletionRequest) -> InFlight:
+        """Have the model write; until it is done, requests for what it has written already may follow."""
+        flight = InFlight(request)
+        job = self._post(document, request, partial(_suggest, request, flight.wrote))
+        self._in_flight[document.uri] = flight
+        job.add_done_callback(lambda done: self._landed(document.uri, flight, done))
+        flight.begin(job)
+        return flight
+
+    def _landed(self, uri: str, flight: InFlight, job: asyncio.Future[Sequence[CompletionResult] | None]) -> None:
+        """What was written is known from now on, also where it comes too late for this version of the document."""
+        if self._in_flight.get(uri) is flight:
+            del self._in_flight[uri]
+        results = None if job.cancelled() or job.exception() is not None else job.result()
+        if results is not None:
+            self._offers.ahead(flight.request, results[0])
+
+    async def _follow(
+        self, attempt: Attempt, document: Document, request: CompletionRequest, flight: InFlight
+    ) -> Answer:
+        """What was typed is what the model was writing: the rest of that is the answer.  Else it is asked anew."""
+        await flight.wait()
+        if document.version != request.version or _was_closed(document, attempt.workspace):
+            attempt.outcome = Outcome.STALE
+            return None
+        known = self._offers.known(request)
+        if known:
+            return self._answers.rest(attempt, document, known, request)
+        return await self._complete(attempt, document, request)
 
     async def _complete_again(
         self, attempt: Attempt, document: Document, request: CompletionRequest, known: Reused
@@ -188,6 +224,13 @@ class InlineCompletion:
         self, document: Document, request: CompletionRequest, work: Callable[[CompletionService, CancelToken], Results]
     ) -> Results | None:
         """None when the document has changed meanwhile.  Raises Cancelled when it is superseded."""
+        results = await self._post(document, request, work)
+        return results if document.version == request.version else None
+
+    def _post(
+        self, document: Document, request: CompletionRequest, work: Callable[[CompletionService, CancelToken], Results]
+    ) -> asyncio.Future[Results | None]:
+        """`work` returns None when the document has changed before its turn has come."""
 
         def turn(cancel: CancelToken) -> Results | None:
             service = self._find_service()
@@ -195,8 +238,7 @@ class InlineCompletion:
                 return None
             return work(service, cancel)
 
-        results = await self._engine.post(document.uri, turn)
-        return results if document.version == request.version else None
+        return self._engine.post(document.uri, turn)
 
     async def _unopened(self, uri: str, workspace: EditorWorkspace) -> Document | None:
         """A text file in the workspace that the editor has not opened, as it is on the disk."""
@@ -223,9 +265,11 @@ def _wants_others(request: CompletionRequest, known: Sequence[Reused]) -> bool:
     return request.trigger is Trigger.INVOKED and len(known) == 1 and bool(known[0].text)
 
 
-def _suggest(request: CompletionRequest, service: CompletionService, cancel: CancelToken) -> list[CompletionResult]:
+def _suggest(
+    request: CompletionRequest, watch: Callable[[str], None], service: CompletionService, cancel: CancelToken
+) -> Sequence[CompletionResult]:
     """One suggestion, and others beside it for somebody who asks by key."""
-    first = service.complete(request, cancel)
+    first = service.complete(request, cancel, watch=watch)
     if request.trigger is not Trigger.INVOKED or first.outcome is not Outcome.RETURNED:
         return [first]
     return [first, *service.alternatives(request, [first.text], cancel)]

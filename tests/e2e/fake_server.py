@@ -2,7 +2,8 @@
 
 The word before the cursor decides: `slow` works until it is cancelled, `stuck` does not even notice that, `gate` works
 until a buffer `untitled:gate` is open, `fail` and `refuse` raise, `print` writes to stdout, `empty` says nothing;
-`say:…` says what follows it, with ~ for a blank; any other is completed with its length, as in `<4>`.
+`say:…` says what follows it, with ~ for a blank, and `write:…/` writes that and is done with it when `untitled:gate` is
+open; any other is completed with its length, as in `<4>`.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Counts:
 
     started: int = 0
     cancelled: int = 0
+    written: int = 0
     others: int = 0
     refreshed: int = 0
     compared: int = 0
@@ -103,7 +105,13 @@ class FakeService:
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
 
-    def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:
+    def complete(
+        self,
+        request: CompletionRequest,
+        cancel: CancelToken,
+        wishes: Wishes = AS_SET,
+        watch: Callable[[str], None] | None = None,
+    ) -> CompletionResult:
         counts = self._counts
         counts.started += 1
         counts.running += 1
@@ -112,7 +120,7 @@ class FakeService:
         counts.last_trigger, counts.last_length = request.trigger.value, len(request.text)
         counts.last_before = request.text[: request.offset][-20:]
         try:
-            return self._answer(request, cancel)
+            return self._answer(request, cancel, watch)
         except Cancelled:
             counts.cancelled += 1
             return self._result(request, "", Outcome.CANCELLED)
@@ -135,13 +143,22 @@ class FakeService:
             work_until(lambda: cancel.is_cancelled)
             cancel.raise_if_cancelled()
 
-    def _answer(self, request: CompletionRequest, cancel: CancelToken) -> CompletionResult:
+    def _answer(
+        self, request: CompletionRequest, cancel: CancelToken, watch: Callable[[str], None] | None
+    ) -> CompletionResult:
         word = (request.text[: request.offset].split() or [""])[-1]
         if word == "slow":
             work_until(lambda: cancel.is_cancelled)
             cancel.raise_if_cancelled()
         elif word == "gate":
             work_until(lambda: "untitled:gate" in self._counts.buffers)
+        elif word.startswith("write:") and watch is not None:
+            text = word.removeprefix("write:").partition("/")[0].replace("~", " ")
+            watch(text)
+            self._counts.written += 1
+            work_until(lambda: cancel.is_cancelled or "untitled:gate" in self._counts.buffers)
+            cancel.raise_if_cancelled()
+            return self._result(request, text)
         elif word == "stuck":
             time.sleep(LONGEST_S)
         elif word == "fail":

@@ -27,7 +27,13 @@ class Service:
         self.read: list[CompletionRequest] = []
         self._outcome = outcome
 
-    def complete(self, request: CompletionRequest, cancel: CancelToken, wishes: Wishes = AS_SET) -> CompletionResult:
+    def complete(
+        self,
+        request: CompletionRequest,
+        cancel: CancelToken,
+        wishes: Wishes = AS_SET,
+        watch: Callable[[str], None] | None = None,
+    ) -> CompletionResult:
         self.asked.append(request)
         return CompletionResult("ahead", request.offset, request.offset, self._outcome(cancel))
 
