@@ -126,10 +126,10 @@ def fitted(settings: Settings, engine: Engine) -> CompletionOptions:
     shorter = options.prompt_tokens - (missing - (options.context_tokens - context))
     if shorter < SHORTEST_PROMPT:
         raise ConfigError(
-            f"The model sees only {engine.capacity} tokens, too few for completion.max_tokens_multi.",
+            f"The model has room for only {engine.capacity} tokens, too few for completion.max_tokens_multi.",
             "Lower completion.max_tokens_multi, or choose another model.",
         )
-    log.warning("The model sees %d tokens; prompts are cut to %d.", engine.capacity, shorter + context)
+    log.warning("The model has room for %d tokens; prompts are cut to %d.", engine.capacity, shorter + context)
     return options.model_copy(update={"prompt_tokens": shorter, "context_tokens": context})
 
 

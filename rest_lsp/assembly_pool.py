@@ -8,7 +8,7 @@ import weakref
 
 from rest_lsp.assembly import LoadedModel, load_model, wanted_capacity
 from rest_lsp.config import Settings
-from rest_lsp.errors import ModelError
+from rest_lsp.errors import RestLspError
 from rest_lsp.models.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ class ModelPool:
 
     def __init__(self) -> None:
         self._loaded: weakref.WeakValueDictionary[str, LoadedModel] = weakref.WeakValueDictionary()
+        self._refused: dict[str, int] = {}
         self._last: LoadedModel | None = None
 
     def load(self, settings: Settings, progress: Progress) -> LoadedModel:
@@ -33,11 +34,19 @@ class ModelPool:
             self._last = None
             gc.collect()
             known = self._loaded[key] = load_model(settings, progress)
+            self._refused.pop(key, None)
             log.info("The model %s is loaded.", known.engine.info.model)
         else:
-            try:
-                known.engine.widen(wanted_capacity(settings))
-            except ModelError as error:
-                log.warning("Prompts stay as short as they are in other windows. %s", error)
+            self._widen(key, known, wanted_capacity(settings))
         self._last = known
         return known
+
+    def _widen(self, key: str, known: LoadedModel, capacity: int) -> None:
+        """Only once for what there is no room for: trying costs the other windows a model that is loaded."""
+        if capacity >= self._refused.get(key, capacity + 1):
+            return
+        try:
+            known.engine.widen(capacity)
+        except RestLspError as error:
+            self._refused[key] = capacity
+            log.warning("Prompts stay as short as they are in other windows. %s", error)

@@ -112,6 +112,14 @@ class Tokenizer:
         """The id of a control token by its written name, such as "<|fim_prefix|>"; None when there is no such token."""
         return self._control_names.get(name)
 
+    def control_name(self, token: int) -> str | None:
+        """The written name of a control token; None for others."""
+        return self._names_of_controls.get(token)
+
+    @cached_property
+    def _names_of_controls(self) -> dict[int, str]:
+        return {token: name for name, token in self._control_names.items()}
+
     @cached_property
     def sorted_vocabulary(self) -> SortedVocabulary:
         """The vocabulary in byte order, built on first use."""

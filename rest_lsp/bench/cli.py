@@ -174,7 +174,7 @@ def humaneval(
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(help="Keep texts in this file and go on from it. Default: in the cache folder.", metavar="FILE"),
+        typer.Option(help="Keep each text in this file, and go on from it.", metavar="FILE"),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.", metavar="OUT")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw how it scales to this file.", metavar="OUT.png")] = None,
@@ -183,7 +183,8 @@ def humaneval(
     """Repeat the experiment of REST's paper: HumanEval, plain and with drafts from library code, and pass@1 of both.
 
     The stores are made of the standard library, installed packages and pinned projects; they are kept in the cache
-    folder. Generated programs run in processes with limits and without network. A run that was cut goes on.
+    folder. Generated programs run in processes with limits and without network. With
+    --results, a run that was cut goes on.
 
         rest-lsp bench humaneval --limit 41 --stores 1,10 --results humaneval.jsonl
     """

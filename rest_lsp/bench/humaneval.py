@@ -1,7 +1,7 @@
 """`rest-lsp bench humaneval`: REST's own experiment, plain against drafted from stores of several sizes.
 
-Every text is written plain and with each store, in turns; what a store holds changes only how fast.  Each is kept in a
-file at once, so that a run of hours can be cut and go on.
+Every text is written plain and with each store, in turns; what a store holds changes only how fast.  With
+`--results` each is kept in a file at once, so that a run of hours can be cut and go on.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from rest_lsp.bench.setup import Setup, bench_settings, open_setup
 from rest_lsp.bench.summary import write_report
 from rest_lsp.config import Settings
 from rest_lsp.drafting.drafter import NoDrafter
+from rest_lsp.engine.engine import EngineInfo
 from rest_lsp.engine.sampling import Sampling
 from rest_lsp.errors import RestLspError
-from rest_lsp.workspace import model_name
 
 SAMPLINGS = {"greedy": Sampling(), "nucleus": Sampling(temperature=0.8, top_p=0.95, seed=1)}
 """Those of the paper (§4.1)."""
@@ -68,7 +68,7 @@ def run_humaneval(options: HumanEvalOptions) -> bool:
             setups[f"{size:g}M"] = stack.enter_context(open_setup(folder, settings, model))
             model = setups[f"{size:g}M"].model
         stores = {name: setup.index.tokens for name, setup in setups.items()}
-        kept = KeptTexts(results_path(options, settings), subject_of(settings, stores))
+        kept = kept_texts(options, settings, next(iter(setups.values())).engine.info, stores)
         texts = list(measure(read_problems(options.limit), setups, samplings, settings, kept))
         report = describe(setups, texts, settings)
     print_humaneval(Console(), report)
@@ -96,7 +96,7 @@ def measure(
     setups: Mapping[str, Setup],
     samplings: Sequence[str],
     settings: Settings,
-    kept: KeptTexts,
+    kept: KeptTexts | None,
 ) -> Iterator[Text]:
     """One text per problem and sampling; which store begins changes from problem to problem."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -106,14 +106,15 @@ def measure(
         for turn, problem in enumerate(problems):
             begin = turn % len(names)
             for sampling in samplings:
-                text = kept.find(problem.id, sampling)
+                text = kept.find(problem.id, sampling) if kept is not None else None
                 if text is None:
                     written = {
                         name: write(problem, name, setups, SAMPLINGS[sampling], settings)
                         for name in [*names[begin:], *names[:begin]]
                     }
                     text = judged(problem, sampling, written, next(iter(setups.values())).model)
-                    kept.add(text)
+                    if kept is not None:
+                        kept.add(text)
                 progress.advance(bar)
                 yield text
 
@@ -149,17 +150,22 @@ def describe(setups: Mapping[str, Setup], texts: Sequence[Text], settings: Setti
     )
 
 
-def results_path(options: HumanEvalOptions, settings: Settings) -> Path:
-    """Where texts are kept: where the options say, else in the cache folder, for each choice of stores and nodes."""
-    model = model_name(settings).replace("/", "_")
-    name = f"{model}-{options.stores.replace(',', '-')}M-{options.nodes or 'chosen'}.jsonl"
-    return options.results or settings.model.cache_dir / "humaneval" / name
+def kept_texts(
+    options: HumanEvalOptions, settings: Settings, info: EngineInfo, stores: Mapping[str, int]
+) -> KeptTexts | None:
+    """Those of a run that was cut, where the options name a file.  Raises RestLspError when they are of other options.
 
-
-def subject_of(settings: Settings, stores: Mapping[str, int]) -> dict[str, object]:
-    """What would give other texts or figures, as far as it is chosen; the code itself is not among it."""
-    nodes = settings.drafting.fixed_nodes
-    return {"model": model_name(settings), "dtype": settings.device.dtype, "nodes": nodes, "stores": dict(stores)}
+    What would give other texts or figures is compared; the code itself is not.
+    """
+    if options.results is None:
+        return None
+    where = {"model": info.model, "device": info.device, "dtype": info.dtype, "threads": info.threads}
+    width = settings.device.fixed_width
+    subject = {**where, "fixed_width": width, "drafting": settings.drafting.model_dump(mode="json"), "stores": stores}
+    kept = KeptTexts(options.results, subject)
+    if kept.rows:
+        Console(stderr=True).print(f"{len(kept.rows)} texts stand in {options.results} and are not written again.")
+    return kept
 
 
 def roomy(settings: Settings) -> Settings:

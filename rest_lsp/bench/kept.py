@@ -29,8 +29,8 @@ class KeptRows(Generic[Row]):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             text = path.read_text(encoding="utf-8") if path.exists() else ""
-            lines = text.splitlines()
-            if not lines:
+            lines = text.split("\n")
+            if not text:
                 path.write_text(json.dumps({"subject": dict(subject)}) + "\n", encoding="utf-8")
             elif not text.endswith("\n"):
                 # Half a row, of a run that was killed: what is kept next must not be written behind it.
@@ -39,7 +39,7 @@ class KeptRows(Generic[Row]):
         except OSError as error:
             message = f"The results cannot be kept in {path}: {error.strerror or error}."
             raise RestLspError(message, "Choose another place with --results.") from error
-        if lines:
+        if text:
             self._read(lines, subject)
 
     def add(self, row: Row) -> None:
@@ -51,8 +51,7 @@ class KeptRows(Generic[Row]):
     def _read(self, lines: list[str], subject: Mapping[str, Any]) -> None:
         try:
             found = json.loads(lines[0])["subject"]
-            # Where a run was killed there is half a line; its case is asked again.
-            kept = [json.loads(line) for line in lines[1:] if line.endswith("}")]
+            kept = [row for row in map(_whole, lines[1:]) if row is not None]
             if found == dict(subject):
                 self.rows = [self._from_json(row) for row in kept]
         except (ValueError, KeyError, TypeError) as error:
@@ -63,3 +62,11 @@ class KeptRows(Generic[Row]):
             raise RestLspError(
                 f"{self._path} has results of another run: {differing} differs.", "Choose another place with --results."
             )
+
+
+def _whole(line: str) -> Any | None:
+    """None for half a line, where a run was killed; its case is asked again."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

@@ -101,6 +101,11 @@ class ReuseCache:
             self._suggestions.insert(0, found[0].suggestion)
         return found
 
+    def name(self, suggestion: Suggestion, tag: str) -> None:
+        """From now on it is known by `tag`."""
+        named = replace(suggestion, tag=tag)
+        self._suggestions = [named if kept is suggestion else kept for kept in self._suggestions]
+
     def clear(self) -> None:
         self._suggestions.clear()
 

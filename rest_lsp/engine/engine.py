@@ -65,6 +65,7 @@ class Engine:
         self._build = build
         self.info = info
         self.capacity = verifier.cache.capacity
+        self._n_seen = _n_seen(verifier.model.config)
         self.passes = verifier.passes
         self.last_prefill = PrefillReport(0, 0, 0.0)
         self.last_used_s = time.monotonic()
@@ -133,9 +134,9 @@ class Engine:
         """Have room for `capacity` tokens from now on, or for as many as the model sees; where it had less, the model
         is built again, and its KV caches are empty.
 
-        Raises ModelError where memory has no room for them; what it had is built again when it is needed.
+        Raises RestLspError where memory has no room for them; what it had is built again when it is needed.
         """
-        capacity = min(capacity, _n_seen(self.config))
+        capacity = min(capacity, self._n_seen)
         if capacity <= self.capacity or self._build is None:
             return
         self.rest()

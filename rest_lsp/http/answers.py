@@ -86,7 +86,7 @@ def logprobs_of(result: CompletionResult, tokenizer: Tokenizer, offset: int) -> 
     """As OpenAI does it, the token itself is told of even where it is not among the likeliest."""
 
     def spelt(token: int) -> str:
-        return tokenizer.token_bytes(token).decode(errors="replace")
+        return tokenizer.control_name(token) or tokenizer.token_bytes(token).decode(errors="replace")
 
     words = [spelt(token) for token in result.token_ids]
     offsets, place = [], offset
@@ -96,7 +96,7 @@ def logprobs_of(result: CompletionResult, tokenizer: Tokenizer, offset: int) -> 
     top = [{word: log_prob} for word, log_prob in zip(words, result.log_probs, strict=True)]
     for own, chances in zip(top, result.chances, strict=False):
         for token, log_prob in chances:
-            # Of pieces of characters that look alike the likeliest is told.
+            # Pieces of characters look alike: one stands for all of them.
             own.setdefault(spelt(token), log_prob)
     return LogProbs(tokens=words, token_logprobs=list(result.log_probs), top_logprobs=top, text_offset=offsets)
 

@@ -57,14 +57,12 @@ class Answers:
         items = _items(attempt, document, offered)
         if not items or offered is None:
             attempt.outcome = Outcome.EMPTY if result.text else attempt.outcome
-            if not result.text:
-                self._offers.nothing(request, result)
             return items
         beside = self._beside(attempt, document, request, results[1:])
         attempt.suggestion = self._offers.new(document, request, result, offered)
         name_item(items[0], attempt.suggestion)
         if document.version is not None:
-            self._prewarmer.look_ahead(request, result, self._offers.ahead)
+            self._prewarmer.look_ahead(request, result, self._offers.written)
         return items + beside
 
     def again(
@@ -82,7 +80,7 @@ class Answers:
             offered = offered_in(request, one.text, one.start, one.end)
             for item in _items(attempt, document, offered):
                 assert offered is not None
-                name = self._offers.again(document, offered, one.suggestion.tag, is_first=not items)
+                name = self._offers.again(document, offered, one.suggestion, is_first=not items)
                 attempt.suggestion = attempt.suggestion or name
                 name_item(item, name)
                 items.append(item)
@@ -92,10 +90,10 @@ class Answers:
     def rest(self, attempt: Attempt, document: Document, known: Sequence[Reused], request: CompletionRequest) -> Items:
         """What is left of what the model wrote while its beginning was typed; what comes after that is prepared."""
         items = self.again(attempt, document, known, request, ())
-        if items and document.version is not None:
+        if items:
             left = known[0]
             result = replace(left.suggestion.result, text=left.text, start=left.start, end=left.end)
-            self._prewarmer.look_ahead(request, result, self._offers.ahead)
+            self._prewarmer.look_ahead(request, result, self._offers.written)
         return items
 
     def _beside(

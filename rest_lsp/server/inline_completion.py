@@ -23,11 +23,11 @@ from rest_lsp.datastore.rules import is_secret
 from rest_lsp.errors import Cancelled
 from rest_lsp.server.answers import Answers, Attempt
 from rest_lsp.server.backend import CompletionService
-from rest_lsp.server.buffers import document_name
+from rest_lsp.server.buffers import document_name, without_surrogates
 from rest_lsp.server.conversion import asks_for_other_version, request_of
 from rest_lsp.server.documents import Document, EditorWorkspace, file_path
 from rest_lsp.server.history import History
-from rest_lsp.server.in_flight import InFlight
+from rest_lsp.server.in_flight import InFlight, Written
 from rest_lsp.server.notebooks import whole_in
 from rest_lsp.server.offers import Offers
 from rest_lsp.server.pauses import Pauses
@@ -45,7 +45,8 @@ FindService = Callable[[], CompletionService | None]
 
 
 class InlineCompletion:
-    """Answers one request after the other for each document; a newer one supersedes the older at once.
+    """Answers one request after the other for each document; a newer one supersedes the older at once, or takes over
+    its place where what was typed meanwhile is what the model was writing.
 
     Every request leaves exactly one outcome in the history, also one that never reaches the model.
     """
@@ -96,7 +97,7 @@ class InlineCompletion:
         known = self._offers.known(request) if request is not None else []
         if request is not None and not known and flight is not None and flight.leads_to(request):
             self._prewarmer.give_way()
-            return self._start(attempt, self._follow(attempt, document, request, flight))
+            return self._start(attempt, self._follow(attempt, document, request, flight.join()))
         self._supersede(document.uri)
         if request is not None and known:
             if _wants_others(request, known):
@@ -112,6 +113,7 @@ class InlineCompletion:
     def _supersede(self, uri: str) -> None:
         self._prewarmer.give_way()
         self._engine.give_up(uri)
+        self._in_flight.pop(uri, None)
         self._pauses.supersede(uri)
 
     def _start(self, attempt: Attempt, work: Coroutine[Any, Any, Answer]) -> Awaitable[Answer]:
@@ -159,8 +161,8 @@ class InlineCompletion:
         if self._find_service() is None:
             attempt.outcome = Outcome.NO_MODEL
             return []
-        results = await self._take_off(document, request).wait()
-        if results is None or document.version != request.version or _was_closed(document, attempt.workspace):
+        results = await self._take_off(attempt, document, request).join()
+        if results is None or _is_stale(attempt, document, request):
             attempt.outcome = Outcome.STALE
             return None
         attempt.result, attempt.outcome = results[0], results[0].outcome
@@ -168,35 +170,47 @@ class InlineCompletion:
             return None
         return self._answers.first(attempt, document, request, results)
 
-    def _take_off(self, document: Document, request: CompletionRequest) -> InFlight:
+    def _take_off(self, attempt: Attempt, document: Document, request: CompletionRequest) -> InFlight:
         """Have the model write; until it is done, requests for what it has written already may follow."""
-        flight = InFlight(request)
+
+        def read_text() -> str | None:
+            is_closed = _was_closed(document, attempt.workspace)
+            return None if is_closed else without_surrogates(whole_in(attempt.workspace, document).text)
+
+        flight = InFlight(request, read_text)
         job = self._post(document, request, partial(_suggest, request, flight.wrote))
         self._in_flight[document.uri] = flight
         job.add_done_callback(lambda done: self._landed(document.uri, flight, done))
         flight.begin(job)
         return flight
 
-    def _landed(self, uri: str, flight: InFlight, job: asyncio.Future[Sequence[CompletionResult] | None]) -> None:
+    def _landed(self, uri: str, flight: InFlight, job: asyncio.Future[Written | None]) -> None:
         """What was written is known from now on, also where it comes too late for this version of the document."""
         if self._in_flight.get(uri) is flight:
             del self._in_flight[uri]
         results = None if job.cancelled() or job.exception() is not None else job.result()
         if results is not None:
-            self._offers.ahead(flight.request, results[0])
+            self._offers.written(flight.request, results[0])
 
     async def _follow(
-        self, attempt: Attempt, document: Document, request: CompletionRequest, flight: InFlight
+        self,
+        attempt: Attempt,
+        document: Document,
+        request: CompletionRequest,
+        written: asyncio.Future[Written | None],
     ) -> Answer:
         """What was typed is what the model was writing: the rest of that is the answer.  Else it is asked anew."""
-        await flight.wait()
-        if document.version != request.version or _was_closed(document, attempt.workspace):
+        results = await written
+        if _is_stale(attempt, document, request):
             attempt.outcome = Outcome.STALE
             return None
         known = self._offers.known(request)
-        if known:
-            return self._answers.rest(attempt, document, known, request)
-        return await self._complete(attempt, document, request)
+        if not known or not results:
+            return await self._complete(attempt, document, request)
+        items = self._answers.rest(attempt, document, known, request)
+        # With its passes, which are not kept among what was offered.
+        attempt.result = results[0]
+        return items
 
     async def _complete_again(
         self, attempt: Attempt, document: Document, request: CompletionRequest, known: Reused
@@ -230,7 +244,7 @@ class InlineCompletion:
     def _post(
         self, document: Document, request: CompletionRequest, work: Callable[[CompletionService, CancelToken], Results]
     ) -> asyncio.Future[Results | None]:
-        """`work` returns None when the document has changed before its turn has come."""
+        """The job returns None when the document has changed before its turn has come."""
 
         def turn(cancel: CancelToken) -> Results | None:
             service = self._find_service()
@@ -273,6 +287,10 @@ def _suggest(
     if request.trigger is not Trigger.INVOKED or first.outcome is not Outcome.RETURNED:
         return [first]
     return [first, *service.alternatives(request, [first.text], cancel)]
+
+
+def _is_stale(attempt: Attempt, document: Document, request: CompletionRequest) -> bool:
+    return document.version != request.version or _was_closed(document, attempt.workspace)
 
 
 def _was_closed(document: Document, workspace: EditorWorkspace) -> bool:

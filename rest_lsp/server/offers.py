@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rest_lsp.completion.request import CompletionRequest, CompletionResult
-from rest_lsp.completion.reuse import ReuseCache, Reused
+from rest_lsp.completion.reuse import ReuseCache, Reused, Suggestion
 from rest_lsp.completion.rhythm import Rhythm
 from rest_lsp.server.acceptance import Acceptance
 from rest_lsp.server.documents import Document
@@ -36,20 +36,18 @@ class Offers:
         self._cache.add(request, result, suggestion_id)
         return suggestion_id
 
-    def again(self, document: Document, offered: Offered, suggestion_id: str, *, is_first: bool = True) -> str:
-        """The rest of an earlier offer is offered."""
+    def again(self, document: Document, offered: Offered, suggestion: Suggestion, *, is_first: bool = True) -> str:
+        """The rest of an earlier offer is offered, or what was known and never offered."""
         missing = len(offered.text) - (offered.end - offered.start)
-        suggestion_id = self._acceptance.offer(missing, suggestion_id, is_first=is_first)
+        suggestion_id = self._acceptance.offer(missing, suggestion.tag, is_first=is_first)
+        if suggestion_id != suggestion.tag:
+            self._cache.name(suggestion, suggestion_id)
         if is_first:
             self._follow(document, suggestion_id, offered)
         return suggestion_id
 
-    def ahead(self, request: CompletionRequest, result: CompletionResult) -> None:
-        """What the model says to a request that has not been made yet; nothing is offered."""
-        self._cache.add(request, result)
-
-    def nothing(self, request: CompletionRequest, result: CompletionResult) -> None:
-        """The model had nothing to say here."""
+    def written(self, request: CompletionRequest, result: CompletionResult) -> None:
+        """What the model says, or that it has nothing to say; nothing is offered, and perhaps nobody has asked."""
         self._cache.add(request, result)
 
     def changed(self, document: Document, n_changes: int, now_s: float) -> None:

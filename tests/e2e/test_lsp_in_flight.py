@@ -74,11 +74,16 @@ def test_keys_that_agree_wait_for_what_is_being_written(typing: Typing, cancels:
     for superseded in (client.answer(first), client.answer(second)):
         assert superseded.get("error", {}).get("code") == -32800 if cancels else superseded["result"] is None
     typing.open_gate()
-    assert inserted(client.answer(last)) == ["llo world"]
+    answer = client.answer(last)
+    assert inserted(answer) == ["llo world"]
     client.poll_status(lambda status: (status["datastore"]["started"], status["datastore"]["running"]) == (2, 0))
     assert typing.counts["last_before"].endswith("/hello world"), "the second is what follows when it is taken"
     assert typing.counts["cancelled"] == 0
     assert outcomes(client) == {"cancelled": 2, "returned": 1}
+    typing.key("l")
+    rest = client.answer(typing.ask())
+    assert inserted(rest) == ["lo world"]
+    assert rest["result"][0]["command"] == answer["result"][0]["command"], "it is one suggestion still"
 
 
 def test_a_key_that_disagrees_ends_the_work_and_begins_anew(typing: Typing) -> None:

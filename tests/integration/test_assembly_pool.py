@@ -91,6 +91,16 @@ def test_without_room_prompts_stay_as_short_as_they_are(
     assert "There is no room." in caplog.text
     assert fitted(wider, model.engine).prompt_tokens == 100
     assert written(model) == before
+    verifier = model.engine.verifier
+    assert pool.load(wider, silent).engine.verifier is verifier, "it is not tried again"
+
+
+def test_a_window_that_needs_no_more_room_leaves_a_model_at_rest(folder: Path) -> None:
+    pool = ModelPool()
+    model = pool.load(settings(folder, 300), silent)
+    model.engine.rest()
+    assert pool.load(settings(folder, 300), silent) is model
+    assert not model.engine.is_loaded
 
 
 def test_another_model_takes_the_place_of_one_that_nobody_has(folder: Path) -> None:

@@ -13,7 +13,7 @@ from rest_lsp.bench.cli import app
 from rest_lsp.bench.quality import as_arm
 from rest_lsp.bench.quality_arms import Answer, Arm
 from rest_lsp.bench.quality_cases import REPOSITORY, SETS, quality_cases
-from rest_lsp.bench.quality_judge import judge
+from rest_lsp.bench.quality_judge import Verdict, judge
 from rest_lsp.bench.quality_kept import KeptVerdicts
 from rest_lsp.config import Settings
 from rest_lsp.errors import RestLspError
@@ -116,6 +116,14 @@ def test_results_of_another_run_are_refused(tmp_path: Path) -> None:
     KeptVerdicts(tmp_path / "kept", {"model": "a"})
     with pytest.raises(RestLspError, match="model differs"):
         KeptVerdicts(tmp_path / "kept", {"model": "b"})
+    verdict = Verdict(
+        "a", "set", "group", "post", "x\u2028{}", 1, 1.0, None, exact=True, line_exact=True, similarity=1.0
+    )
+    kept = KeptVerdicts(tmp_path / "kept", {"model": "a"})
+    kept.add(verdict)
+    with (tmp_path / "kept").open("a", encoding="utf-8") as file:
+        file.write('{"id": "b", "text": {}')
+    assert KeptVerdicts(tmp_path / "kept", {"model": "a"}).rows == [verdict], "half a row is none, and a row is a line"
     (tmp_path / "other").write_text("[1]\n", encoding="utf-8")
     with pytest.raises(RestLspError, match="no results"):
         KeptVerdicts(tmp_path / "other", {})
