@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import weakref
 
 from rest_lsp.assembly import LoadedModel, load_model, wanted_capacity
@@ -43,7 +44,7 @@ class ModelPool:
 
     def _widen(self, key: str, known: LoadedModel, capacity: int) -> None:
         """Only once for what there is no room for: trying costs the other windows a model that is loaded."""
-        if capacity >= self._refused.get(key, capacity + 1):
+        if capacity >= self._refused.get(key, math.inf):
             return
         try:
             known.engine.widen(capacity)

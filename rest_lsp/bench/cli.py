@@ -183,8 +183,8 @@ def humaneval(
     """Repeat the experiment of REST's paper: HumanEval, plain and with drafts from library code, and pass@1 of both.
 
     The stores are made of the standard library, installed packages and pinned projects; they are kept in the cache
-    folder. Generated programs run in processes with limits and without network. With
-    --results, a run that was cut goes on.
+    folder. Generated programs run in processes with limits and without network. With --results, a
+    run that was cut goes on.
 
         rest-lsp bench humaneval --limit 41 --stores 1,10 --results humaneval.jsonl
     """

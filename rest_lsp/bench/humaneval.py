@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -29,7 +29,6 @@ from rest_lsp.bench.setup import Setup, bench_settings, open_setup
 from rest_lsp.bench.summary import write_report
 from rest_lsp.config import Settings
 from rest_lsp.drafting.drafter import NoDrafter
-from rest_lsp.engine.engine import EngineInfo
 from rest_lsp.engine.sampling import Sampling
 from rest_lsp.errors import RestLspError
 
@@ -67,10 +66,10 @@ def run_humaneval(options: HumanEvalOptions) -> bool:
             tell_what_is_missing(Console(stderr=True), folder, size)
             setups[f"{size:g}M"] = stack.enter_context(open_setup(folder, settings, model))
             model = setups[f"{size:g}M"].model
-        stores = {name: setup.index.tokens for name, setup in setups.items()}
-        kept = kept_texts(options, settings, next(iter(setups.values())).engine.info, stores)
+        report = describe(setups, settings)
+        kept = kept_texts(options.results, report, settings) if options.results else None
         texts = list(measure(read_problems(options.limit), setups, samplings, settings, kept))
-        report = describe(setups, texts, settings)
+        report = replace(report, texts=texts)
     print_humaneval(Console(), report)
     if options.json:
         write_report(options.json, report.to_json())
@@ -108,10 +107,8 @@ def measure(
             for sampling in samplings:
                 text = kept.find(problem.id, sampling) if kept is not None else None
                 if text is None:
-                    written = {
-                        name: write(problem, name, setups, SAMPLINGS[sampling], settings)
-                        for name in [*names[begin:], *names[:begin]]
-                    }
+                    in_turn = [*names[begin:], *names[:begin]]
+                    written = {name: write(problem, name, setups, SAMPLINGS[sampling], settings) for name in in_turn}
                     text = judged(problem, sampling, written, next(iter(setups.values())).model)
                     if kept is not None:
                         kept.add(text)
@@ -134,8 +131,8 @@ def judged(problem: Problem, sampling: str, written: Mapping[str, Decoded], mode
     return Text(problem.id, sampling, written, {name: verdicts[solution] for name, solution in solutions.items()})
 
 
-def describe(setups: Mapping[str, Setup], texts: Sequence[Text], settings: Settings) -> HumanEvalReport:
-    """What ran where."""
+def describe(setups: Mapping[str, Setup], settings: Settings) -> HumanEvalReport:
+    """What runs where, before there is a text."""
     info = next(iter(setups.values())).engine.info
     nodes = settings.drafting.fixed_nodes
     return HumanEvalReport(
@@ -146,25 +143,21 @@ def describe(setups: Mapping[str, Setup], texts: Sequence[Text], settings: Setti
         budget=f"{nodes} nodes" if nodes else "nodes by the cost model",
         machine=this_machine(),
         stores={name: setup.index.tokens for name, setup in setups.items()},
-        texts=texts,
+        texts=(),
     )
 
 
-def kept_texts(
-    options: HumanEvalOptions, settings: Settings, info: EngineInfo, stores: Mapping[str, int]
-) -> KeptTexts | None:
-    """Those of a run that was cut, where the options name a file.  Raises RestLspError when they are of other options.
+def kept_texts(path: Path, report: HumanEvalReport, settings: Settings) -> KeptTexts:
+    """Those of a run that was cut.  Raises RestLspError when they are of other options.
 
     What would give other texts or figures is compared; the code itself is not.
     """
-    if options.results is None:
-        return None
-    where = {"model": info.model, "device": info.device, "dtype": info.dtype, "threads": info.threads}
-    width = settings.device.fixed_width
-    subject = {**where, "fixed_width": width, "drafting": settings.drafting.model_dump(mode="json"), "stores": stores}
-    kept = KeptTexts(options.results, subject)
+    subject = {name: getattr(report, name) for name in ("model", "device", "dtype", "threads", "stores")}
+    subject["fixed_width"] = settings.device.fixed_width
+    subject["drafting"] = settings.drafting.model_dump(mode="json")
+    kept = KeptTexts(path, subject)
     if kept.rows:
-        Console(stderr=True).print(f"{len(kept.rows)} texts stand in {options.results} and are not written again.")
+        Console(stderr=True).print(f"{len(kept.rows)} texts stand in {path} and are not written again.")
     return kept
 
 

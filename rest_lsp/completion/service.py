@@ -94,7 +94,7 @@ class CompletionService:
         request: CompletionRequest,
         cancel: CancelToken,
         wishes: Wishes = AS_SET,
-        watch: Callable[[str], None] | None = None,
+        watch: Callable[[str], None] = lambda _: None,
     ) -> CompletionResult:
         """What to insert at the cursor.  Cancellation is an outcome, not an error.
 
@@ -231,8 +231,7 @@ class CompletionService:
                 run.take_prefill(self._engine.last_prefill)
                 run.deadline = max(run.deadline, self._clock() + run.decoding_s)
             run.take(step, rules)
-            if run.watch is not None:
-                run.watch(rules.text)
+            run.watch(rules.text)
             if rules.reason is None and self._clock() > run.deadline:
                 rules.give_up()
             if rules.reason is not None:
@@ -260,7 +259,7 @@ class _Run:
     max_tokens: int | None = None
     is_plain: bool = False
     n_chances: int = 0
-    watch: Callable[[str], None] | None = None
+    watch: Callable[[str], None] = lambda _: None
 
     def take_prefill(self, prefill: Prefill) -> None:
         self.prefill = prefill

@@ -27,7 +27,7 @@ class CompletionService(Protocol):
         request: CompletionRequest,
         cancel: CancelToken,
         wishes: Wishes = AS_SET,
-        watch: Callable[[str], None] | None = None,
+        watch: Callable[[str], None] = lambda _: None,
     ) -> CompletionResult: ...
     def alternatives(
         self, request: CompletionRequest, known: Collection[str], cancel: CancelToken

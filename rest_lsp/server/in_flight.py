@@ -82,15 +82,16 @@ class InFlight:
 
     def _left(self, waiting: asyncio.Future[Written | None]) -> None:
         if waiting.cancelled():
-            self._loop.call_later(GRACE_S, self._end_unless_followed, waiting)
+            self._loop.call_later(GRACE_S, self._look_at_edit, waiting)
 
-    def _end_unless_followed(self, waiting: asyncio.Future[Written | None], *, is_last: bool = False) -> None:
-        if self._waiting is not waiting or self._job is None:
-            return
-        if is_last or not self._agrees_with(self._read_text()):
+    def _look_at_edit(self, waiting: asyncio.Future[Written | None]) -> None:
+        if self._waiting is waiting:
+            patience_s = PATIENCE_S if self._agrees_with(self._read_text()) else 0.0
+            self._loop.call_later(patience_s, self._end_unless_followed, waiting)
+
+    def _end_unless_followed(self, waiting: asyncio.Future[Written | None]) -> None:
+        if self._waiting is waiting and self._job is not None:
             self._job.cancel()
-        else:
-            self._loop.call_later(PATIENCE_S, lambda: self._end_unless_followed(waiting, is_last=True))
 
     def _agrees_with(self, text: str | None) -> bool:
         """Whether somebody has typed on, and only what has been written."""

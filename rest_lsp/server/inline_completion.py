@@ -220,8 +220,8 @@ class InlineCompletion:
         def work(service: CompletionService, cancel: CancelToken) -> list[CompletionResult]:
             return service.alternatives(request, [known.text], cancel)
 
-        others = await self._run(document, request, work)
-        if others is None:
+        others = await self._post(document, request, work)
+        if others is None or _is_stale(attempt, document, request):
             attempt.outcome = Outcome.STALE
             return None
         return self._answers.again(attempt, document, [known], request, others)
@@ -233,13 +233,6 @@ class InlineCompletion:
         items = self._answers.again(attempt, document, known, request, ())
         self._record(attempt, from_cache=True)
         return items
-
-    async def _run(
-        self, document: Document, request: CompletionRequest, work: Callable[[CompletionService, CancelToken], Results]
-    ) -> Results | None:
-        """None when the document has changed meanwhile.  Raises Cancelled when it is superseded."""
-        results = await self._post(document, request, work)
-        return results if document.version == request.version else None
 
     def _post(
         self, document: Document, request: CompletionRequest, work: Callable[[CompletionService, CancelToken], Results]

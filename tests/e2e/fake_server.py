@@ -110,7 +110,7 @@ class FakeService:
         request: CompletionRequest,
         cancel: CancelToken,
         wishes: Wishes = AS_SET,
-        watch: Callable[[str], None] | None = None,
+        watch: Callable[[str], None] = lambda _: None,
     ) -> CompletionResult:
         counts = self._counts
         counts.started += 1
@@ -144,7 +144,7 @@ class FakeService:
             cancel.raise_if_cancelled()
 
     def _answer(
-        self, request: CompletionRequest, cancel: CancelToken, watch: Callable[[str], None] | None
+        self, request: CompletionRequest, cancel: CancelToken, watch: Callable[[str], None]
     ) -> CompletionResult:
         word = (request.text[: request.offset].split() or [""])[-1]
         if word == "slow":
@@ -152,7 +152,7 @@ class FakeService:
             cancel.raise_if_cancelled()
         elif word == "gate":
             work_until(lambda: "untitled:gate" in self._counts.buffers)
-        elif word.startswith("write:") and watch is not None:
+        elif word.startswith("write:"):
             text = word.removeprefix("write:").partition("/")[0].replace("~", " ")
             watch(text)
             self._counts.written += 1

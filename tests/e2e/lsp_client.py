@@ -185,6 +185,12 @@ class LspClient:
         assert isinstance(answer, list)
         return answer
 
+    def stats(self) -> dict[str, Any]:
+        """Counts and times since the server's start."""
+        found = self.ask("workspace/executeCommand", {"command": "rest.stats"})
+        assert isinstance(found, dict)
+        return found
+
     def shut_down(self) -> int:
         """The whole polite end; returns the exit code."""
         assert self.ask("shutdown") is None

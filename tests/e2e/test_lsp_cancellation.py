@@ -21,12 +21,6 @@ def client() -> Iterator[LspClient]:
         yield process
 
 
-def outcomes(client: LspClient) -> dict[str, int]:
-    found = client.ask("workspace/executeCommand", {"command": "rest.stats"})["outcomes"]
-    assert isinstance(found, dict)
-    return found
-
-
 def wait_until_running(client: LspClient, started: int = 1) -> None:
     client.poll_status(lambda status: status["datastore"]["started"] >= started and status["datastore"]["running"])
 
@@ -63,7 +57,7 @@ def test_a_storm_of_cancelled_requests(client: LspClient) -> None:
     assert seen["started"] == seen["cancelled"] + 1
     answers = [message for message in client.messages if message.get("id") in requests]
     assert len(answers) == len(requests), "exactly one answer each"
-    assert outcomes(client) == {"cancelled": 50, "returned": 1}, "exactly one outcome each"
+    assert client.stats()["outcomes"] == {"cancelled": 50, "returned": 1}, "exactly one outcome each"
 
 
 def test_a_storm_without_cancelling(client: LspClient) -> None:
@@ -90,7 +84,7 @@ def test_a_result_that_comes_after_a_change_is_superseded(client: LspClient) -> 
     client.change("untitled:b", 2, {"text": "other words"})
     client.open("untitled:gate", "now it may finish\n")
     assert client.answer(late)["result"] is None
-    assert outcomes(client) == {"stale": 1}
+    assert client.stats()["outcomes"] == {"stale": 1}
     assert client.ask("rest/status")["datastore"]["cancelled"] == 0
 
 
@@ -102,7 +96,7 @@ def test_a_waiting_request_for_an_older_version_is_superseded(client: LspClient)
     client.change("untitled:b", 2, {"text": "other words"})
     client.notify("$/cancelRequest", {"id": slow})
     assert client.answer(waiting)["result"] is None
-    assert outcomes(client) == {"cancelled": 1, "stale": 1}
+    assert client.stats()["outcomes"] == {"cancelled": 1, "stale": 1}
     assert client.complete("untitled:b", 0, 11)[0]["insertText"] == "<5>"
 
 

@@ -48,7 +48,7 @@ def completed(client: LspClient, uri: str, text: str) -> tuple[str, int]:
 
 
 def accepted(client: LspClient) -> int:
-    found = client.ask("workspace/executeCommand", {"command": "rest.stats"})["accepted"]
+    found = client.stats()["accepted"]
     assert isinstance(found, int)
     return found
 

@@ -54,12 +54,6 @@ def inserted(answer: dict[str, Any]) -> list[str]:
     return [item["insertText"] for item in answer["result"]]
 
 
-def outcomes(client: LspClient) -> dict[str, int]:
-    found = client.ask("workspace/executeCommand", {"command": "rest.stats"})["outcomes"]
-    assert isinstance(found, dict)
-    return found
-
-
 @pytest.mark.parametrize("cancels", [True, False])
 def test_keys_that_agree_wait_for_what_is_being_written(typing: Typing, cancels: bool) -> None:
     client = typing.client
@@ -79,7 +73,7 @@ def test_keys_that_agree_wait_for_what_is_being_written(typing: Typing, cancels:
     client.poll_status(lambda status: (status["datastore"]["started"], status["datastore"]["running"]) == (2, 0))
     assert typing.counts["last_before"].endswith("/hello world"), "the second is what follows when it is taken"
     assert typing.counts["cancelled"] == 0
-    assert outcomes(client) == {"cancelled": 2, "returned": 1}
+    assert client.stats()["outcomes"] == {"cancelled": 2, "returned": 1}
     typing.key("l")
     rest = client.answer(typing.ask())
     assert inserted(rest) == ["lo world"]

@@ -70,12 +70,6 @@ def client(request: pytest.FixtureRequest, workspace: Path, model: Path, cache: 
         yield started
 
 
-def outcomes(client: LspClient) -> dict[str, int]:
-    found = client.ask("workspace/executeCommand", {"command": "rest.stats"})["outcomes"]
-    assert isinstance(found, dict)
-    return found
-
-
 def assert_items(answer: Any, line: int, character: int) -> None:
     """Well-formed, whatever a random model says: a range up to the cursor and no control token."""
     assert isinstance(answer, list)
@@ -193,7 +187,7 @@ def test_unsaved_buffers_are_in_the_datastore_until_they_are_closed(client: LspC
 
 
 def test_stats_and_reindex(client: LspClient) -> None:
-    assert outcomes(client)
+    assert client.stats()["outcomes"]
     assert client.ask("workspace/executeCommand", {"command": "rest.reindex"}) == {"started": True}
     client.poll_status(lambda status: status["state"] == "ready")
 
@@ -256,7 +250,7 @@ def n_read_by_completing(client: LspClient, uri: str) -> int:
 
 def passes(client: LspClient) -> int:
     """Forward passes so far."""
-    found = client.ask("workspace/executeCommand", {"command": "rest.stats"})["costs"]["pass_ms"]["n"]
+    found = client.stats()["costs"]["pass_ms"]["n"]
     assert isinstance(found, int)
     return found
 

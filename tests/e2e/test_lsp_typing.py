@@ -67,12 +67,6 @@ class Editor:
         return {"line": line, "character": offset - (self.text.rfind("\n", 0, offset) + 1)}
 
 
-def stats(client: LspClient) -> dict[str, Any]:
-    found = client.ask("workspace/executeCommand", {"command": "rest.stats"})
-    assert isinstance(found, dict)
-    return found
-
-
 def n_asked(client: LspClient) -> int:
     """How often the model was asked."""
     started = client.ask("rest/status")["datastore"]["started"]
@@ -82,7 +76,7 @@ def n_asked(client: LspClient) -> int:
 
 def counted(client: LspClient) -> dict[str, int]:
     """What is not zero of the counts of suggestions."""
-    return {name: count for name, count in stats(client)["suggestions"].items() if count}
+    return {name: count for name, count in client.stats()["suggestions"].items() if count}
 
 
 def test_what_is_typed_through_is_answered_from_before(client: LspClient) -> None:
@@ -97,7 +91,7 @@ def test_what_is_typed_through_is_answered_from_before(client: LspClient) -> Non
     editor.delete(4)
     assert editor.offered() == "alue(a)"
     assert n_asked(client) == 1
-    assert stats(client)["cache_answers"] == 4
+    assert client.stats()["cache_answers"] == 4
     assert counted(client) == {"shown": 1, "characters_typed_through": 12}
     editor.type("x")
     assert editor.offered() == "return_value(a)return_vx"
@@ -162,7 +156,7 @@ def test_nothing_to_say_is_not_asked_twice(client: LspClient) -> None:
     assert editor.items() == []
     assert editor.items() == []
     assert n_asked(client) == 1
-    assert stats(client)["outcomes"] == {"empty": 2}
+    assert client.stats()["outcomes"] == {"empty": 2}
 
 
 def test_the_explanation_is_of_what_is_shown(client: LspClient) -> None:
@@ -224,7 +218,7 @@ def test_what_follows_a_suggestion_is_there_when_it_is_taken(client: LspClient) 
     assert editor.text == "say:abab"
     assert editor.offered() == "abab"
     assert n_asked(client) == 2, "the model was not asked again"
-    assert stats(client)["cache_answers"] == 1
+    assert client.stats()["cache_answers"] == 1
 
 
 def test_any_key_ends_what_is_made_ahead(client: LspClient) -> None:
@@ -234,13 +228,13 @@ def test_any_key_ends_what_is_made_ahead(client: LspClient) -> None:
     editor.type("x")
     client.poll_status(lambda status: (status["datastore"]["cancelled"], status["datastore"]["running"]) == (1, 0))
     assert editor.offered() == " slowx"
-    assert stats(client)["outcomes"] == {"returned": 2}, "nobody asked for what was given up"
+    assert client.stats()["outcomes"] == {"returned": 2}, "nobody asked for what was given up"
 
 
 def test_a_file_of_secrets_is_not_completed(client: LspClient) -> None:
     editor = Editor(client, "word", uri="file:///nowhere/.env")
     assert editor.items() == []
-    assert stats(client)["outcomes"] == {"secret": 1}
+    assert client.stats()["outcomes"] == {"secret": 1}
     log = str(client.notifications("window/logMessage"))
     assert "No completions in file:///nowhere/.env: its name says that it holds secrets." in log
     assert n_asked(client) == 0
@@ -255,7 +249,7 @@ def test_fast_keys_reach_the_model_only_when_they_pause(client: LspClient) -> No
     answers = [client.answer(request)["result"] for request in requests]
     assert answers[-1][0]["insertText"] == "<5>"
     assert n_asked(client) < len(requests) // 2
-    assert stats(client)["requests"] == len(requests)
+    assert client.stats()["requests"] == len(requests)
 
 
 def test_who_asks_by_key_has_several_to_choose_from(client: LspClient) -> None:

@@ -32,7 +32,7 @@ class Service:
         request: CompletionRequest,
         cancel: CancelToken,
         wishes: Wishes = AS_SET,
-        watch: Callable[[str], None] | None = None,
+        watch: Callable[[str], None] = lambda _: None,
     ) -> CompletionResult:
         self.asked.append(request)
         return CompletionResult("ahead", request.offset, request.offset, self._outcome(cancel))
