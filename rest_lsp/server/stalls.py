@@ -59,9 +59,10 @@ class StallWatch:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(self._patience.look_s)
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look once; `start` has this done again and again."""
         told_after, lost_after = (int(s / self._patience.look_s) for s in self._patience[1:])
         job = self._thread.running
         sign = None if job is None or job.cancel.is_unhurried else (id(job), job.cancel.n_tests)

@@ -20,7 +20,7 @@ N_LOOKS = 80
 
 
 class Watched:
-    """A worker with a watch that counts what it tells."""
+    """A worker with a watch that counts what it tells; whoever does not start the watch looks himself."""
 
     def __init__(self) -> None:
         thread = TurnThread("test")
@@ -28,46 +28,70 @@ class Watched:
         self.told: list[float | None] = []
         self.lost = asyncio.Event()
         self.watch = StallWatch(thread, PATIENCE, self.told.append, self.lost.set)
-        self.watch.start()
 
 
-def run_to_its_end(work: Callable[[CancelToken], None]) -> Watched:
-    """Let a job run that ends by itself, under a watch."""
+class Steps:
+    """Work that goes on by one step when it is told to; what it does in each says the test."""
+
+    def __init__(self) -> None:
+        self._told, self._done = threading.Semaphore(0), threading.Semaphore(0)
+
+    def await_step(self) -> None:
+        """In the model's thread: wait until the next step is asked for."""
+        self._done.release()
+        assert self._told.acquire(timeout=DEADLINE_S)
+
+    def take(self) -> None:
+        """Ask for a step."""
+        self._told.release()
+
+    async def taken(self) -> None:
+        """Until the work waits for its next step."""
+        assert await asyncio.to_thread(self._done.acquire, timeout=DEADLINE_S)
+
+
+def look_during(work: Callable[[CancelToken, Steps], None], n_steps: int) -> Watched:
+    """Look N_LOOKS times while a job runs, in each of the first `n_steps` of them behind a step of it, and once
+    behind its end.
+    """
 
     async def scenario() -> Watched:
-        watched = Watched()
-        await asyncio.wait_for(watched.worker.post("job", work), DEADLINE_S)
-        await asyncio.sleep(3 * PATIENCE.look_s)
-        watched.watch.stop()
+        watched, steps = Watched(), Steps()
+        job = watched.worker.post("job", lambda cancel: work(cancel, steps))
+        await steps.taken()
+        for turn in range(N_LOOKS):
+            watched.watch.look()
+            if turn < n_steps:
+                steps.take()
+                await steps.taken()
+        steps.take()
+        await asyncio.wait_for(job, DEADLINE_S)
+        watched.watch.look()
         watched.worker.stop()
         return watched
 
     return asyncio.run(scenario())
 
 
-def wait_for_looks() -> None:
-    threading.Event().wait(N_LOOKS * PATIENCE.look_s)
-
-
 def test_work_that_tests_its_token_is_no_stall() -> None:
-    def work(cancel: CancelToken) -> None:
+    def work(cancel: CancelToken, steps: Steps) -> None:
         for _ in range(N_LOOKS):
             cancel.raise_if_cancelled()
-            threading.Event().wait(PATIENCE.look_s)
+            steps.await_step()
 
-    assert run_to_its_end(work).told == []
+    assert look_during(work, n_steps=N_LOOKS - 1).told == []
 
 
 def test_what_takes_its_time_is_no_stall() -> None:
-    def work(cancel: CancelToken) -> None:
+    def work(cancel: CancelToken, steps: Steps) -> None:
         with cancel.unhurried():
-            wait_for_looks()
+            steps.await_step()
 
-    assert run_to_its_end(work).told == []
+    assert look_during(work, n_steps=0).told == []
 
 
 def test_a_stall_is_told_and_so_is_its_end() -> None:
-    watched = run_to_its_end(lambda _: wait_for_looks())
+    watched = look_during(lambda _, steps: steps.await_step(), n_steps=0)
     assert watched.told == [PATIENCE.told_after_s, None]
     assert watched.lost.is_set()
 
@@ -76,6 +100,7 @@ def test_a_stall_is_told_and_so_is_its_end() -> None:
 def test_a_stall_is_one_whether_somebody_still_waits_or_not(is_given_up: bool) -> None:
     async def scenario() -> None:
         watched, release = Watched(), threading.Event()
+        watched.watch.start()
         job = watched.worker.post("job", lambda _: release.wait(DEADLINE_S))
         if is_given_up:
             await asyncio.sleep(PATIENCE.look_s)
