@@ -25,6 +25,21 @@ MAX_HEALED_TOKENS = 4
 
 
 @dataclass(frozen=True)
+class PromptShape:
+    """Rules of a prompt that nobody needs to choose; whoever measures what one is worth does.
+
+    heals          unless it does, tokens that the cursor cuts stay in the prompt
+    gap_suffix     most tokens of suffix before code on the cursor's line, where each key reads it again
+    """
+
+    heals: bool = True
+    gap_suffix: int | None = None
+
+
+USUAL_SHAPE = PromptShape()
+
+
+@dataclass(frozen=True)
 class Prompt:
     """Token ids for the model and for the drafter.
 
@@ -49,10 +64,15 @@ class PromptBuilder:
     """Builds prompts for one tokenizer.  Remembers what it encoded: neighbouring keystrokes share almost all of it."""
 
     def __init__(
-        self, tokenizer: Tokenizer, fim: Fim, *, budget_tokens: int, anchor_lines: int, heals: bool = True
+        self,
+        tokenizer: Tokenizer,
+        fim: Fim,
+        *,
+        budget_tokens: int,
+        anchor_lines: int,
+        shape: PromptShape = USUAL_SHAPE,
     ) -> None:
-        """Unless it `heals`, tokens that the cursor cuts stay in the prompt: to measure what healing is worth."""
-        self._heals = heals
+        self._shape = shape
         self._tokenizer = tokenizer
         self._fim = fim
         self._budget = budget_tokens
@@ -71,7 +91,7 @@ class PromptBuilder:
         `others` come on top; where there are any, the document is named by its `path`.
         """
         room_for_middle = self._budget // 6
-        suffix_ids = self._suffix(snapshot.after, self._budget // 4)
+        suffix_ids = self._suffix(snapshot.after, self._room_for_suffix(snapshot))
         anchor = self._anchor(snapshot, room_for_middle)
         middle_ids = list(self._encode(snapshot.before[anchor:]))
         room = self._budget - len(suffix_ids) - room_for_middle - self._fim.n_markers
@@ -88,6 +108,10 @@ class PromptBuilder:
             suffix_ids=suffix_ids,
             healing=Healing(pending, self._tokenizer.sorted_vocabulary) if pending else None,
         )
+
+    def _room_for_suffix(self, snapshot: Snapshot) -> int:
+        room, in_gap = self._budget // 4, self._shape.gap_suffix
+        return room if in_gap is None or not snapshot.is_before_code else min(room, in_gap)
 
     def _anchor(self, snapshot: Snapshot, room: int) -> int:
         """Index in `snapshot.before` where the middle begins, so that it takes at most `room` tokens.
@@ -110,7 +134,7 @@ class PromptBuilder:
 
     def _cut(self, ids: Sequence[int]) -> tuple[int, bytes]:
         """The first token of `ids` that more text may change, and what it and those behind it spell."""
-        if not self._heals:
+        if not self._shape.heals:
             return len(ids), b""
         kept = first_cut_token(ids, self._tokenizer)
         return kept, b"".join(map(self._tokenizer.token_bytes, ids[kept:]))

@@ -17,7 +17,7 @@ from rest_lsp.completion.fim import Fim
 from rest_lsp.completion.generator import Generator, Prefill, Step
 from rest_lsp.completion.multiline import is_multiline, is_unwanted
 from rest_lsp.completion.postprocess import Insertion, postprocess
-from rest_lsp.completion.prompt import Prompt, PromptBuilder
+from rest_lsp.completion.prompt import USUAL_SHAPE, Prompt, PromptBuilder, PromptShape
 from rest_lsp.completion.provenance import AcceptedToken, LineOf, surviving, used_sources
 from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, Trigger, Wishes
 from rest_lsp.completion.snapshot import Snapshot, take_snapshot
@@ -52,7 +52,7 @@ class CompletionService:
     """Answers one request at a time, from one thread.  Every request is measured in `stats`, whatever happened.
     What works in the background pauses meanwhile.
 
-    With `tracing` results carry every pass with its tree.  `heals` is for measuring what token healing is worth.
+    With `tracing` results carry every pass with its tree.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class CompletionService:
         recent: RecentCompletions | None = None,
         tracing: Tracing | None = None,
         context: ExtraContext | None = None,
-        heals: bool = True,
+        shape: PromptShape = USUAL_SHAPE,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
@@ -85,7 +85,7 @@ class CompletionService:
         self._clock = clock
         self._documents = ParsedDocuments()
         self._prompts = PromptBuilder(
-            tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines, heals=heals
+            tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines, shape=shape
         )
 
     @BACKGROUND.paused()

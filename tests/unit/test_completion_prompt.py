@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rest_lsp.completion.fim import find_family
-from rest_lsp.completion.prompt import Prompt, PromptBuilder
+from rest_lsp.completion.prompt import Prompt, PromptBuilder, PromptShape
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import take_snapshot
 from rest_lsp.tokenizer import Tokenizer
@@ -71,9 +71,9 @@ def test_without_healing_the_prompt_ends_at_the_cursor_and_is_anchored_alike() -
     before, after = "a = 1\n" * 20 + "print(sel", ")\nb = 2\n"
     snapshot = take_snapshot(CompletionRequest(before + after, len(before)), 10_000)
     healed, unhealed = (
-        PromptBuilder(TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4, heals=heals).build_prompt(
-            snapshot
-        )
+        PromptBuilder(
+            TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4, shape=PromptShape(heals=heals)
+        ).build_prompt(snapshot)
         for heals in (True, False)
     )
     assert healed.pending
@@ -81,6 +81,18 @@ def test_without_healing_the_prompt_ends_at_the_cursor_and_is_anchored_alike() -
     assert text_of(unhealed.middle_ids).endswith("print(sel")
     assert text_of(unhealed.middle_ids) == text_of(healed.middle_ids) + healed.pending.decode()
     assert (unhealed.prefix_ids, unhealed.suffix_ids) == (healed.prefix_ids, healed.suffix_ids)
+
+
+def test_before_code_on_its_line_the_suffix_is_as_short_as_its_shape_says() -> None:
+    below = "".join(f"line_{n} = {n}\n" for n in range(30))
+    builder = PromptBuilder(
+        TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4, shape=PromptShape(gap_suffix=24)
+    )
+    for before, after, is_short in (("f(█", "b)\n", True), ("f(█", ")\n", False), ("f(█", "\n", False)):
+        text = before.replace("█", "") + after + below
+        prompt = builder.build_prompt(take_snapshot(CompletionRequest(text, 2), 10_000))
+        assert text_of(prompt.suffix_ids) == (after + below)[: len(text_of(prompt.suffix_ids))]
+        assert (0 < len(prompt.suffix_ids) <= 24) is is_short
 
 
 def test_nothing_is_healed_where_nothing_is_typed() -> None:
