@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rest_lsp.compiling import kernel
 from rest_lsp.datastore.occurrence import LENGTH, N_TOKENS, OFFSET, TOKENS
 from rest_lsp.drafting import datastore_source
 from rest_lsp.drafting.calibration import UNCALIBRATED, Calibration
@@ -15,10 +16,10 @@ from rest_lsp.drafting.cost_model import Budget, FixedBudget
 from rest_lsp.drafting.document_source import DocumentSource
 from rest_lsp.drafting.drafter import Verdict
 from rest_lsp.drafting.expansion import NO_SUCCESSORS, NOTHING_GROWN, Limits, expand, gather
-from rest_lsp.drafting.growth import Opinion
+from rest_lsp.drafting.growth import Floats, Ints, Opinion
 from rest_lsp.drafting.recent_source import RecentSource
 from rest_lsp.drafting.script_source import DEPTH
-from rest_lsp.drafting.source import NOWHERE, DraftSource, Occurrence, Proposal, Rows, rows_of
+from rest_lsp.drafting.source import NO_ROWS, NOWHERE, DraftSource, Occurrence, Proposal, Rows, rows_of
 from rest_lsp.drafting.successors import WIDTH, WORTH_LOOKING, SuccessorTable
 from rest_lsp.drafting.traits import TYPED
 from rest_lsp.drafting.tree import ROOT, DraftTree
@@ -30,6 +31,8 @@ MAX_DEPTH = 10
 
 SPELLING = "typed"
 """The source that spells out typed text."""
+
+_NOWHERE = NOWHERE.offset
 
 
 @dataclass
@@ -127,22 +130,31 @@ class TreeDrafter:
         alone = Occurrence(len(left), left, 1.0, NOWHERE)
         typed = [Proposal(SPELLING, rows_of([alone], TYPED))]
         for source in self._sources:
-            name, rows = source.propose([*context, *left], MAX_DEPTH)
-            typed.append(Proposal(name, _moved(rows, left)))
+            name, (ints, weights, paths, versions) = source.propose([*context, *left], MAX_DEPTH)
+            typed.append(Proposal(name, Rows(*_moved(ints, weights, np.array(left, np.int32)), paths, versions)))
         return typed
 
 
-def _moved(rows: Rows, typed: tuple[int, ...]) -> Rows:
+@kernel
+def _moved(ints: Ints, weights: Floats, typed: Ints) -> tuple[Ints, Floats]:
     """The places that agree with more than `typed`, begun as many tokens earlier."""
-    chosen = np.flatnonzero(rows.ints[:, LENGTH] > len(typed))
-    ints = np.empty((len(chosen), rows.ints.shape[1] + len(typed)), np.int32)
-    ints[:, :TOKENS] = rows.ints[chosen, :TOKENS]
-    ints[:, TOKENS : TOKENS + len(typed)] = typed
-    ints[:, TOKENS + len(typed) :] = rows.ints[chosen, TOKENS:]
-    ints[:, LENGTH] -= len(typed)
-    ints[:, N_TOKENS] += len(typed)
-    ints[ints[:, OFFSET] != NOWHERE.offset, OFFSET] -= len(typed)
-    return Rows(ints, rows.weights[chosen], rows.paths, rows.versions)
+    n_typed, n_known = len(typed), 0
+    moved = np.empty((len(ints), ints.shape[1] + n_typed), np.int32)
+    kept = np.empty(len(ints), np.float64)
+    for row in range(len(ints)):
+        if ints[row, LENGTH] <= n_typed:
+            continue
+        place = moved[n_known]
+        place[:TOKENS] = ints[row, :TOKENS]
+        place[TOKENS : TOKENS + n_typed] = typed
+        place[TOKENS + n_typed :] = ints[row, TOKENS:]
+        place[LENGTH] -= n_typed
+        place[N_TOKENS] += n_typed
+        if place[OFFSET] != _NOWHERE:
+            place[OFFSET] -= n_typed
+        kept[n_known] = weights[row]
+        n_known += 1
+    return moved[:n_known], kept[:n_known]
 
 
 def compile_ahead() -> None:
@@ -152,4 +164,5 @@ def compile_ahead() -> None:
     drafter = TreeDrafter(sources, FixedBudget(1), experience=experience)
     drafter.observe(drafter.draft([0, 0], 0, None), Verdict([], [0], 1, 1.0, lambda n: [[0] * n]))
     SuccessorTable().remember_text([0, 0])
+    _moved(NO_ROWS.ints, NO_ROWS.weights, np.zeros(1, np.int32))
     datastore_source.compile_ahead()
