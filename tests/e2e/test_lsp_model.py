@@ -295,6 +295,9 @@ def test_no_process_is_left_when_the_server_is_killed(
         assert children, "the datastore has a worker process"
         os.kill(server, signal.SIGKILL)
         wait_until(lambda: not any(map(is_running, children)), "the workers end with the server", PROMISED_S)
+        if way == "daemon":
+            # One that begins behind the end of the test would not be told to stop.
+            wait_until(lambda: ask(Address(runtime_folder), "status") is not None, "the front starts another")
 
 
 def test_an_index_folder_that_cannot_be_written(workspace: Path, model: Path, cache: Path, tmp_path: Path) -> None:
