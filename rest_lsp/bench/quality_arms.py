@@ -13,7 +13,7 @@ from rest_lsp.completion.prompt import USUAL_SHAPE, PromptShape
 from rest_lsp.config import ContextKinds
 from rest_lsp.errors import RestLspError
 
-RAW, INT8, POST, CONTEXT, ANCHOR, HEAL, GAP = "raw", "int8", "post", "context", "anchor", "heal", "gap"
+RAW, INT8, POST, CONTEXT, ANCHOR, HEAL, TYPING = "raw", "int8", "post", "context", "anchor", "heal", "typing"
 ARMS = {
     RAW: "the model in fp32 by itself, prompt split at the cursor, up to HumanEval's stop words (a line: to its end)",
     INT8: "ours: int8, anchored and healed prompt, stop rules",
@@ -21,7 +21,7 @@ ARMS = {
     CONTEXT: "the same with parts of other files before the prompt",
     ANCHOR: "ours with post-processing, the prompt split so many lines above the cursor at least; 0 splits it there",
     HEAL: "the same without token healing: what the cursor cuts in two stays as it is",
-    GAP: "ours with post-processing, before code on the cursor's line with so many tokens of what follows at most",
+    TYPING: "ours with post-processing, the prompt as while somebody types: before code split behind an open bracket",
 }
 USUAL_ARMS = (RAW, INT8, POST)
 CONTEXT_TOKENS = 512
@@ -29,8 +29,8 @@ CONTEXT_TOKENS = 512
 
 @dataclass(frozen=True)
 class Arm:
-    """A name in ARMS; of some there are variants: "context:similar:256", "anchor:8", "gap:32", and "heal:off", also
-    "heal:off:8" for that anchor."""
+    """A name in ARMS; of some there are variants: "context:similar:256", "anchor:8", and "heal:off", also "heal:off:8"
+    for that anchor."""
 
     name: str
     kinds: ContextKinds = "both"
@@ -42,9 +42,11 @@ class Arm:
     def parse(cls, text: str) -> Arm:
         """Raises RestLspError."""
         name, *parts = text.strip().split(":")
-        read = {CONTEXT: _with_context, ANCHOR: _anchored, HEAL: _unhealed, GAP: _with_short_suffix}.get(name)
+        read = {CONTEXT: _with_context, ANCHOR: _anchored, HEAL: _unhealed}.get(name)
         if read is not None:
             return read(text, parts)
+        if name == TYPING and not parts:
+            return cls(name, shape=PromptShape(is_of_typing=True))
         if name not in ARMS or parts:
             raise RestLspError(f"There is no arm {text!r}.", f"Choose among {', '.join(ARMS)} with --arms.")
         return cls(name)
@@ -52,7 +54,7 @@ class Arm:
     @property
     def is_variant(self) -> bool:
         """Whether it is ours with other options."""
-        return self.name in (CONTEXT, ANCHOR, HEAL, GAP)
+        return self.name in (CONTEXT, ANCHOR, HEAL, TYPING)
 
 
 def _with_context(text: str, parts: Sequence[str]) -> Arm:
@@ -78,12 +80,6 @@ def _unhealed(text: str, parts: Sequence[str]) -> Arm:
     if switch != "off" or len(lines) > 1 or not all(map(str.isdecimal, lines)):
         raise RestLspError(f"There is no arm {text!r}.", f"Name it {HEAL}:off or {HEAL}:off:LINES.")
     return Arm(HEAL, lines=int(lines[0]) if lines else None, shape=PromptShape(heals=False))
-
-
-def _with_short_suffix(text: str, parts: Sequence[str]) -> Arm:
-    if len(parts) != 1 or not parts[0].isdecimal():
-        raise RestLspError(f"There is no arm {text!r}.", f"Name it {GAP}:TOKENS.")
-    return Arm(GAP, shape=PromptShape(gap_suffix=int(parts[0])))
 
 
 class Answer(NamedTuple):

@@ -3,7 +3,8 @@
 The prefix ends at an anchor some lines above the cursor; what stands between the two follows the middle marker, so that
 the middle simply continues.  While somebody types, prefix and suffix stay where they are, and a keystroke costs one or
 two tokens of prefill.  Every boundary here is chosen so that it moves rarely, and then in large steps.  Before code on
-the cursor's line the prompt is split at the cursor, since models look at the rest of a line only there.
+the cursor's line the prompt is split on that line, since models look at the rest of a line only there: at the cursor,
+and while somebody types behind the last open bracket, since every key would else make the model read the suffix again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rest_lsp.completion.brackets import brackets_of
 from rest_lsp.completion.fim import Fim, OtherFile
+from rest_lsp.completion.layout import OPENING
 from rest_lsp.completion.snapshot import Snapshot
 from rest_lsp.healing import Healing
 from rest_lsp.tokenizer import Tokenizer
@@ -28,12 +31,12 @@ MAX_HEALED_TOKENS = 4
 class PromptShape:
     """Rules of a prompt that nobody needs to choose; whoever measures what one is worth does.
 
-    heals          unless it does, tokens that the cursor cuts stay in the prompt
-    gap_suffix     most tokens of suffix before code on the cursor's line, where each key reads it again
+    heals         unless it does, tokens that the cursor cuts stay in the prompt
+    is_of_typing  it is always what it is while somebody types
     """
 
     heals: bool = True
-    gap_suffix: int | None = None
+    is_of_typing: bool = False
 
 
 USUAL_SHAPE = PromptShape()
@@ -85,14 +88,17 @@ class PromptBuilder:
         """Characters on each side of the cursor that a prompt can use."""
         return self._budget * CHARACTERS_PER_TOKEN
 
-    def build_prompt(self, snapshot: Snapshot, others: Sequence[OtherFile] = (), path: str = "") -> Prompt:
+    def build_prompt(
+        self, snapshot: Snapshot, others: Sequence[OtherFile] = (), path: str = "", *, is_of_typing: bool = False
+    ) -> Prompt:
         """At most `budget_tokens` ids: a quarter for the suffix, a sixth for the middle, the rest for the prefix.
 
-        `others` come on top; where there are any, the document is named by its `path`.
+        `others` come on top; where there are any, the document is named by its `path`.  With `is_of_typing` the next
+        key will want the same prompt and one character more.
         """
         room_for_middle = self._budget // 6
-        suffix_ids = self._suffix(snapshot.after, self._room_for_suffix(snapshot))
-        anchor = self._anchor(snapshot, room_for_middle)
+        suffix_ids = self._suffix(snapshot.after, self._budget // 4)
+        anchor = self._anchor(snapshot, room_for_middle, is_of_typing=is_of_typing or self._shape.is_of_typing)
         middle_ids = list(self._encode(snapshot.before[anchor:]))
         room = self._budget - len(suffix_ids) - room_for_middle - self._fim.n_markers
         first_line = snapshot.line - snapshot.before.count("\n")
@@ -109,20 +115,18 @@ class PromptBuilder:
             healing=Healing(pending, self._tokenizer.sorted_vocabulary) if pending else None,
         )
 
-    def _room_for_suffix(self, snapshot: Snapshot) -> int:
-        room, in_gap = self._budget // 4, self._shape.gap_suffix
-        return room if in_gap is None or not snapshot.is_before_code else min(room, in_gap)
-
-    def _anchor(self, snapshot: Snapshot, room: int) -> int:
+    def _anchor(self, snapshot: Snapshot, room: int, *, is_of_typing: bool) -> int:
         """Index in `snapshot.before` where the middle begins, so that it takes at most `room` tokens.
 
         The anchor's line number is a multiple of `anchor_lines`, at least that many lines above the cursor: a new line
         moves it only now and then.  Where the lines between are too long, half as many are tried, and so on.
         """
         before = snapshot.before
-        if snapshot.is_before_code and len(self._encode(snapshot.line_before)) <= room:
-            _, cut = self._cut([] if snapshot.is_within_word else self._encode(snapshot.line_before))
-            return len(before) - len(cut.decode(errors="ignore"))
+        line = snapshot.line_before
+        if snapshot.is_before_code and len(self._encode(line)) <= room:
+            split = _behind_open_bracket(line, snapshot.language) if is_of_typing else len(line)
+            _, cut = self._cut([] if snapshot.is_within_word else self._encode(line[:split]))
+            return len(before) - len(line) + split - len(cut.decode(errors="ignore"))
         n_lines = self._anchor_lines
         while True:
             start = _start_of_line_above(before, _anchor_distance(snapshot.line, n_lines))
@@ -199,6 +203,17 @@ def _anchor_distance(line: int, anchor_lines: int) -> int:
         return 0
     highest = max(0, line - anchor_lines)
     return line - (highest - highest % anchor_lines)
+
+
+def _behind_open_bracket(line: str, language: str) -> int:
+    """Where what stands in the last bracket of `line` begins that is not closed there; its end when all are."""
+    opened: list[int] = []
+    for at, char in brackets_of(line, language):
+        if char in OPENING:
+            opened.append(at + 1)
+        elif opened:
+            opened.pop()
+    return opened[-1] if opened else len(line)
 
 
 def _start_of_line_above(text: str, distance: int) -> int:

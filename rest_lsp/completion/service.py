@@ -203,7 +203,8 @@ class CompletionService:
 
     def _prompt(self, request: CompletionRequest, snapshot: Snapshot) -> Prompt:
         others = self._context.others(request, snapshot) if self._context is not None else ()
-        return self._prompts.build_prompt(snapshot, others, request.path or "")
+        is_of_typing = request.trigger is Trigger.AUTOMATIC
+        return self._prompts.build_prompt(snapshot, others, request.path or "", is_of_typing=is_of_typing)
 
     def _stop_rules(self, snapshot: Snapshot, prompt: Prompt, wanted: int | None) -> StopRules:
         options = self._options

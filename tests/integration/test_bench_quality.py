@@ -138,7 +138,7 @@ def test_results_of_another_run_are_refused(tmp_path: Path) -> None:
         ["--arms", "anchor"],
         ["--arms", "heal"],
         ["--arms", "heal:off:x"],
-        ["--arms", "gap"],
+        ["--arms", "typing:8"],
         ["--sets", "everything"],
     ],
 )

@@ -83,18 +83,6 @@ def test_without_healing_the_prompt_ends_at_the_cursor_and_is_anchored_alike() -
     assert (unhealed.prefix_ids, unhealed.suffix_ids) == (healed.prefix_ids, healed.suffix_ids)
 
 
-def test_before_code_on_its_line_the_suffix_is_as_short_as_its_shape_says() -> None:
-    below = "".join(f"line_{n} = {n}\n" for n in range(30))
-    builder = PromptBuilder(
-        TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4, shape=PromptShape(gap_suffix=24)
-    )
-    for before, after, is_short in (("f(█", "b)\n", True), ("f(█", ")\n", False), ("f(█", "\n", False)):
-        text = before.replace("█", "") + after + below
-        prompt = builder.build_prompt(take_snapshot(CompletionRequest(text, 2), 10_000))
-        assert text_of(prompt.suffix_ids) == (after + below)[: len(text_of(prompt.suffix_ids))]
-        assert (0 < len(prompt.suffix_ids) <= 24) is is_short
-
-
 def test_nothing_is_healed_where_nothing_is_typed() -> None:
     for document in ("█", "█\nx", "a\n█"):
         prompt = build(at_cursor(document), anchor_lines=0)
@@ -194,6 +182,24 @@ def test_new_lines_move_the_anchor_only_now_and_then() -> None:
 def test_before_code_on_its_line_the_prompt_is_split_at_the_cursor(document: str, prefix: str, middle: str) -> None:
     prompt = build(at_cursor(document))
     assert (text_of(prompt.prefix_ids), middle_of(prompt)) == (prefix, middle)
+
+
+@pytest.mark.parametrize(
+    ("document", "prefix", "middle"),
+    [
+        ("a = 1\nb = f(█y)\n", "a = 1\nb = f(", ""),
+        ("a = 1\nb = f(x, g(1), █, y)\n", "a = 1\nb = f", "(x, g(1),"),
+        ("a = 1\nb = f(x, g(█), y)\n", "a = 1\nb = f(x, g", ""),
+        ("a = 1\nb = (1)█ + y\n", "a = 1\nb = (1", ""),
+    ],
+)
+def test_while_somebody_types_before_code_the_prompt_is_split_behind_the_open_bracket(
+    document: str, prefix: str, middle: str
+) -> None:
+    request = at_cursor(document)
+    builder = PromptBuilder(TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4)
+    prompt = builder.build_prompt(take_snapshot(request, builder.reach), is_of_typing=True)
+    assert (text_of(prompt.prefix_ids), text_of(prompt.middle_ids)) == (prefix, middle)
 
 
 @given(
