@@ -202,6 +202,22 @@ def test_while_somebody_types_before_code_the_prompt_is_split_behind_the_open_br
     assert (text_of(prompt.prefix_ids), text_of(prompt.middle_ids)) == (prefix, middle)
 
 
+@pytest.mark.parametrize("typed", ["x", "a=1, b=[2, 3], ", '"é🙂", ', "g(h(1), "])
+def test_a_keystroke_before_code_changes_only_the_end_of_the_prompt(typed: str) -> None:
+    builder = PromptBuilder(TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4)
+    before, after = "a = 1\nb = f(0, ", "y)\n" + "c = 2\n" * 50
+    prompts = [
+        builder.build_prompt(
+            take_snapshot(CompletionRequest(before + typed[:n] + after, len(before) + n), builder.reach),
+            is_of_typing=True,
+        )
+        for n in range(len(typed) + 1)
+    ]
+    moved = sum(one.prefix_ids != two.prefix_ids for one, two in pairwise(prompts))
+    assert moved <= sum(typed.count(char) for char in "()[]"), "a bracket that opens or closes may move the anchor"
+    assert len({tuple(prompt.suffix_ids) for prompt in prompts}) == 1
+
+
 @given(
     lines=st.lists(st.text(alphabet="ab(🙂 \t", max_size=60), min_size=1, max_size=60),
     data=st.data(),
