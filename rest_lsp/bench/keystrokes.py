@@ -157,7 +157,8 @@ def run_ours(course: Course, workloads: Sequence[Workload]) -> ArmFigures:
             first, memory = len(course.events), list[tuple[int, int]]()
             goes_on = course.take(shown_events(assistant, bodies, course, start_s, memory))
             figures = after_bodies(figures, assistant, memory)
-            course.take(typed(OURS, assistant, workload.mid_line, course, start_s, is_mid_line=True))
+            if goes_on:
+                course.take(typed(OURS, assistant, workload.mid_line, course, start_s, is_mid_line=True))
             judged(course.events[first:], assistant.outcomes())
             if workload is workloads[-1] or not goes_on:
                 figures = replace(figures, storm=storm(assistant.process, bodies))

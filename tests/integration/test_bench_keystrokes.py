@@ -53,6 +53,12 @@ def test_every_key_is_sent_and_what_became_of_it_is_known(tmp_path: Path) -> Non
     assert all(summary["keys"] == len(", default_name") and summary["errors"] == 0 for summary in within)
 
 
+@pytest.mark.usefixtures("place")
+def test_it_ends_with_as_many_keys_as_are_wanted_and_none_within_lines(tmp_path: Path) -> None:
+    report = measure(tmp_path, "--projects", "tiny", "--limit", "1", "--cadence", "5", "--arms", "ours", "--keys", "9")
+    assert [event["is_mid_line"] for event in report["events"]] == [False] * 9
+
+
 def test_a_session_is_recorded_for_its_owner_alone_and_can_be_sent_again(place: Place, tmp_path: Path) -> None:
     kept, file = tmp_path / "session.jsonl", place.workspace / "app.py"
     with LspClient(server=("-m", "rest_lsp", "record", str(kept)), **place.environment) as client:
