@@ -157,8 +157,7 @@ def run_ours(course: Course, workloads: Sequence[Workload]) -> ArmFigures:
             first, memory = len(course.events), list[tuple[int, int]]()
             goes_on = course.take(shown_events(assistant, bodies, course, start_s, memory))
             figures = after_bodies(figures, assistant, memory)
-            if goes_on:
-                course.take(typed(OURS, assistant, workload.mid_line, course, start_s, is_mid_line=True))
+            course.take(typed(OURS, assistant, workload.mid_line, course, start_s, is_mid_line=True))
             judged(course.events[first:], assistant.outcomes())
             if workload is workloads[-1] or not goes_on:
                 figures = replace(figures, storm=storm(assistant.process, bodies))
@@ -233,7 +232,7 @@ def typed(
             for event in replay.type_project(selection):
                 progress.advance(bar, 1 + event.n_saved)
                 yield event
-            if options.keys is None or arm != OURS:
+            if options.keys is None or arm != OURS or not selection.holes:
                 return
 
 

@@ -21,7 +21,7 @@ ARMS = {
     CONTEXT: "the same with parts of other files before the prompt",
     ANCHOR: "ours with post-processing, the prompt split so many lines above the cursor at least; 0 splits it there",
     HEAL: "the same without token healing: what the cursor cuts in two stays as it is",
-    TYPING: "ours with post-processing, the prompt as while somebody types: before code split behind an open bracket",
+    TYPING: "ours with post-processing, the prompt as while somebody types: before code split at an open bracket",
 }
 USUAL_ARMS = (RAW, INT8, POST)
 CONTEXT_TOKENS = 512
@@ -46,7 +46,7 @@ class Arm:
         if read is not None:
             return read(text, parts)
         if name == TYPING and not parts:
-            return cls(name, shape=PromptShape(is_of_typing=True))
+            return cls(name, shape=PromptShape(splits_at_bracket=True))
         if name not in ARMS or parts:
             raise RestLspError(f"There is no arm {text!r}.", f"Choose among {', '.join(ARMS)} with --arms.")
         return cls(name)

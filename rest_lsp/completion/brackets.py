@@ -60,6 +60,17 @@ def unmatched_closers(text: str, language: str = "") -> list[int]:
     return found
 
 
+def unmatched_openers(text: str, language: str = "") -> list[int]:
+    """Indices of the opening brackets in `text` that nothing closes behind them."""
+    waiting: list[int] = []
+    for index, char in brackets_of(text, language):
+        if char in OPENING:
+            waiting.append(index)
+        elif waiting:
+            waiting.pop()
+    return waiting
+
+
 def open_quote(line: str, language: str = "") -> str:
     """The quote that opens a string which `line` does not close, "" when there is none."""
     code = _tokens(language).sub(lambda match: match[0] if match.lastgroup == "bracket" else " ", line)

@@ -3,8 +3,8 @@
 The prefix ends at an anchor some lines above the cursor; what stands between the two follows the middle marker, so that
 the middle simply continues.  While somebody types, prefix and suffix stay where they are, and a keystroke costs one or
 two tokens of prefill.  Every boundary here is chosen so that it moves rarely, and then in large steps.  Before code on
-the cursor's line the prompt is split on that line, since models look at the rest of a line only there: at the cursor,
-and while somebody types behind the last open bracket, since every key would else make the model read the suffix again.
+the cursor's line the prompt is split on that line, since models look at the rest of a line only there: while somebody
+types behind the first bracket that is open there, else at the cursor, where each key reads the suffix again.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rest_lsp.completion.brackets import brackets_of
+from rest_lsp.completion.brackets import open_quote, unmatched_openers
 from rest_lsp.completion.fim import Fim, OtherFile
-from rest_lsp.completion.layout import OPENING
 from rest_lsp.completion.snapshot import Snapshot
 from rest_lsp.healing import Healing
 from rest_lsp.tokenizer import Tokenizer
@@ -31,12 +30,12 @@ MAX_HEALED_TOKENS = 4
 class PromptShape:
     """Rules of a prompt that nobody needs to choose; whoever measures what one is worth does.
 
-    heals         unless it does, tokens that the cursor cuts stay in the prompt
-    is_of_typing  it is always what it is while somebody types
+    heals              tokens that the cursor cuts are taken back
+    splits_at_bracket  also when nobody types
     """
 
     heals: bool = True
-    is_of_typing: bool = False
+    splits_at_bracket: bool = False
 
 
 USUAL_SHAPE = PromptShape()
@@ -89,16 +88,16 @@ class PromptBuilder:
         return self._budget * CHARACTERS_PER_TOKEN
 
     def build_prompt(
-        self, snapshot: Snapshot, others: Sequence[OtherFile] = (), path: str = "", *, is_of_typing: bool = False
+        self, snapshot: Snapshot, others: Sequence[OtherFile] = (), path: str = "", *, while_typing: bool = False
     ) -> Prompt:
         """At most `budget_tokens` ids: a quarter for the suffix, a sixth for the middle, the rest for the prefix.
 
-        `others` come on top; where there are any, the document is named by its `path`.  With `is_of_typing` the next
-        key will want the same prompt and one character more.
+        `others` come on top; where there are any, the document is named by its `path`.  `while_typing`, the
+        next key will want the same prompt and one character more.
         """
         room_for_middle = self._budget // 6
         suffix_ids = self._suffix(snapshot.after, self._budget // 4)
-        anchor = self._anchor(snapshot, room_for_middle, is_of_typing=is_of_typing or self._shape.is_of_typing)
+        anchor = self._anchor(snapshot, room_for_middle, while_typing=while_typing)
         middle_ids = list(self._encode(snapshot.before[anchor:]))
         room = self._budget - len(suffix_ids) - room_for_middle - self._fim.n_markers
         first_line = snapshot.line - snapshot.before.count("\n")
@@ -115,17 +114,19 @@ class PromptBuilder:
             healing=Healing(pending, self._tokenizer.sorted_vocabulary) if pending else None,
         )
 
-    def _anchor(self, snapshot: Snapshot, room: int, *, is_of_typing: bool) -> int:
+    def _anchor(self, snapshot: Snapshot, room: int, *, while_typing: bool) -> int:
         """Index in `snapshot.before` where the middle begins, so that it takes at most `room` tokens.
 
         The anchor's line number is a multiple of `anchor_lines`, at least that many lines above the cursor: a new line
-        moves it only now and then.  Where the lines between are too long, half as many are tried, and so on.
+        moves it only now and then.  Where the lines between are too long, half as many are tried, and so on.  Before
+        code it lies on the cursor's line, in front of what more text may change.
         """
-        before = snapshot.before
-        line = snapshot.line_before
+        before, line = snapshot.before, snapshot.line_before
         if snapshot.is_before_code and len(self._encode(line)) <= room:
-            split = _behind_open_bracket(line, snapshot.language) if is_of_typing else len(line)
-            _, cut = self._cut([] if snapshot.is_within_word else self._encode(line[:split]))
+            at_bracket = while_typing or self._shape.splits_at_bracket
+            split = _behind_open_bracket(snapshot) if at_bracket else len(line)
+            cuts_word = split == len(line) and snapshot.is_within_word
+            _, cut = self._cut([] if cuts_word else self._encode(line[:split]))
             return len(before) - len(line) + split - len(cut.decode(errors="ignore"))
         n_lines = self._anchor_lines
         while True:
@@ -205,15 +206,18 @@ def _anchor_distance(line: int, anchor_lines: int) -> int:
     return line - (highest - highest % anchor_lines)
 
 
-def _behind_open_bracket(line: str, language: str) -> int:
-    """Where what stands in the last bracket of `line` begins that is not closed there; its end when all are."""
-    opened: list[int] = []
-    for at, char in brackets_of(line, language):
-        if char in OPENING:
-            opened.append(at + 1)
-        elif opened:
-            opened.pop()
-    return opened[-1] if opened else len(line)
+def _behind_open_bracket(snapshot: Snapshot) -> int:
+    """Where what stands in the first bracket begins that is open on the cursor's line; that line's end without one.
+
+    The first, since brackets within it come and go with every call that is typed; not within a comment or string.
+    """
+    code = snapshot.line_before.removesuffix(snapshot.literal_before)
+    quote = open_quote(code, snapshot.language)
+    if quote:
+        # No grammar takes what has yet to be closed for a string.
+        code = code[: code.rfind(quote)]
+    opened = unmatched_openers(code, snapshot.language)
+    return opened[0] + 1 if opened else len(snapshot.line_before)
 
 
 def _start_of_line_above(text: str, distance: int) -> int:

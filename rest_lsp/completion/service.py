@@ -119,7 +119,7 @@ class CompletionService:
     ) -> list[CompletionResult]:
         """Other texts than `known` for the same place, up to `candidates` together, in half the time budget.
 
-        They are drawn behind the prompt that the KV cache holds, each with a seed of its own, and each is drafted from
+        They are drawn behind a prompt that the KV cache holds (before code it may be that of typing), each with a seed of its own, and each is drafted from
         those before.  A tree for all could share no more: where they part, each needs keys and values of its own; so
         the passes of each stay, bit for bit, those of plain decoding with its seed.  Fewer when the model says the same
         again and again.  Raises Cancelled and what `complete` raises.
@@ -203,8 +203,8 @@ class CompletionService:
 
     def _prompt(self, request: CompletionRequest, snapshot: Snapshot) -> Prompt:
         others = self._context.others(request, snapshot) if self._context is not None else ()
-        is_of_typing = request.trigger is Trigger.AUTOMATIC
-        return self._prompts.build_prompt(snapshot, others, request.path or "", is_of_typing=is_of_typing)
+        while_typing = request.trigger is Trigger.AUTOMATIC
+        return self._prompts.build_prompt(snapshot, others, request.path or "", while_typing=while_typing)
 
     def _stop_rules(self, snapshot: Snapshot, prompt: Prompt, wanted: int | None) -> StopRules:
         options = self._options

@@ -62,7 +62,7 @@ class StallWatch:
             self.look()
 
     def look(self) -> None:
-        """Look once; `start` has this done again and again."""
+        """Look once, for `start`, and for whoever counts looks instead of seconds."""
         told_after, lost_after = (int(s / self._patience.look_s) for s in self._patience[1:])
         job = self._thread.running
         sign = None if job is None or job.cancel.is_unhurried else (id(job), job.cancel.n_tests)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rest_lsp.completion.brackets import unmatched_closers
+from rest_lsp.completion.brackets import unmatched_closers, unmatched_openers
 from rest_lsp.completion.multiline import is_multiline, is_unwanted
 from tests.fakes_completion import snapshot_at
 
@@ -64,6 +64,13 @@ def test_automatic_suggestions_keep_out_of_the_way(document: str, unwanted: bool
 @pytest.mark.parametrize(("text", "closers"), [("a)", [1]), ("f(a)", []), ("f(a))]", [4, 5]), (")(", [0]), ("", [])])
 def test_unmatched_closers(text: str, closers: list[int]) -> None:
     assert unmatched_closers(text) == closers
+
+
+@pytest.mark.parametrize(
+    ("text", "openers"), [("f(a, [b], {c", [1, 10]), ("f(a) + g(')', (", [8, 14]), (") (", [2]), ("f()", [])]
+)
+def test_unmatched_openers(text: str, openers: list[int]) -> None:
+    assert unmatched_openers(text) == openers
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from rest_lsp.drafting.drafter import Verdict
 from rest_lsp.drafting.expansion import Limits, expand, gather
 from rest_lsp.drafting.growth import Opinion
 from rest_lsp.drafting.measured_budget import MARGIN, MeasuredBudget
-from rest_lsp.drafting.source import Occurrence, Origin, Proposal, rows_of
+from rest_lsp.drafting.source import NOWHERE, Occurrence, Origin, Proposal, rows_of
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.drafting.traits import BEFORE, REPOSITORY
 from rest_lsp.drafting.tree import DraftTree
@@ -162,6 +162,28 @@ def test_typed_text_is_drafted_with_what_follows_it() -> None:
     assert [4, 5] in paths(tree)
     assert all(path[0] in (3, 4) for path in paths(tree))
     assert [4] in paths(TreeDrafter([], FixedBudget(8), spelling=[4]).draft([1], 1, Healing(b"return", vocabulary)))
+
+
+class Answers:
+    """Knows places behind one context and none behind any other."""
+
+    name = "document"
+
+    def __init__(self, context: Sequence[int], *found: Occurrence) -> None:
+        self._context, self._found = [*context], found
+
+    def propose(self, context: Sequence[int], depth: int) -> Proposal:
+        return proposal(self.name, self._found if [*context] == self._context else ())
+
+
+def test_places_behind_typed_text_begin_where_it_does_and_agree_with_more_than_it() -> None:
+    vocabulary = SortedVocabulary([b"?", b"a", b"b", b"re", b"return", b" x", b" y", b" z"])
+    source = Answers([1, 4], occurrence(2, 5, offset=9), Occurrence(2, (6,), 1.0, NOWHERE), occurrence(1, 7, offset=3))
+    tree = TreeDrafter([source], FixedBudget(8), spelling=[4]).draft([1], 1, Healing(b"return", vocabulary))
+    origins = {tuple(tree.tokens[n] for n in tree.path_to(node)): tree.origin(node) for node in range(len(tree))}
+    assert origins.keys() == {(4,), (4, 5), (4, 6)}
+    assert origins[4, 5] == Origin("a.py", 9)
+    assert origins[4, 6] in (None, NOWHERE)
 
 
 def test_drafts_that_fail_cool_down_and_recover() -> None:

@@ -51,8 +51,8 @@ class Steps:
 
 
 def look_during(work: Callable[[CancelToken, Steps], None], n_steps: int) -> Watched:
-    """Look N_LOOKS times while a job runs, in each of the first `n_steps` of them behind a step of it, and once
-    behind its end.
+    """Look N_LOOKS times while a job runs, which takes a step after each of the first `n_steps` looks, and once more
+    when it has ended.
     """
 
     async def scenario() -> Watched:
@@ -101,9 +101,15 @@ def test_a_stall_is_one_whether_somebody_still_waits_or_not(is_given_up: bool) -
     async def scenario() -> None:
         watched, release = Watched(), threading.Event()
         watched.watch.start()
-        job = watched.worker.post("job", lambda _: release.wait(DEADLINE_S))
+        begun = threading.Event()
+
+        def work(_: CancelToken) -> None:
+            begun.set()
+            release.wait(DEADLINE_S)
+
+        job = watched.worker.post("job", work)
+        assert await asyncio.to_thread(begun.wait, DEADLINE_S)
         if is_given_up:
-            await asyncio.sleep(PATIENCE.look_s)
             job.cancel()
         await asyncio.wait_for(watched.lost.wait(), DEADLINE_S)
         release.set()
