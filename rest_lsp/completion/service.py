@@ -119,10 +119,10 @@ class CompletionService:
     ) -> list[CompletionResult]:
         """Other texts than `known` for the same place, up to `candidates` together, in half the time budget.
 
-        They are drawn behind a prompt that the KV cache holds (before code it may be that of typing), each with a seed of its own, and each is drafted from
-        those before.  A tree for all could share no more: where they part, each needs keys and values of its own; so
-        the passes of each stay, bit for bit, those of plain decoding with its seed.  Fewer when the model says the same
-        again and again.  Raises Cancelled and what `complete` raises.
+        They are drawn behind a prompt that the KV cache holds (before code it may hold only that of typing), each with
+        a seed of its own, and each is drafted from those before.  A tree for all could share no more: where they part,
+        each needs keys and values of its own; so the passes of each stay, bit for bit, those of plain decoding with its
+        seed.  Fewer when the model says the same again and again.  Raises Cancelled and what `complete` raises.
         """
         deadline = self._clock() + DECODING_SHARE * self._budget_s(request.trigger)
         found: list[CompletionResult] = []
