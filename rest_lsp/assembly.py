@@ -13,7 +13,6 @@ from rest_lsp.assembly_drafting import Drafting, Store
 from rest_lsp.assembly_model import choose_model
 from rest_lsp.completion.context import ContextLimits, ExtraContext
 from rest_lsp.completion.fim import Fim, find_family
-from rest_lsp.completion.prompt import USUAL_SHAPE, PromptShape
 from rest_lsp.completion.service import CompletionService
 from rest_lsp.completion.trace import Tracing
 from rest_lsp.config import CompletionOptions, Settings
@@ -142,7 +141,7 @@ def build_service(
     recent: RecentCompletions | None = None,
     *,
     traced: bool = False,
-    shape: PromptShape = USUAL_SHAPE,
+    heals: bool = True,
 ) -> CompletionService:
     """A service on a loaded model; several may share one, taking turns.  It adds what it completes to `recent`.
 
@@ -163,7 +162,7 @@ def build_service(
         recent=recent,
         tracing=Tracing(drafting.places, text_of) if traced else None,
         context=extra_context(options, model.tokenizer, fim, drafting.datastore),
-        shape=shape,
+        heals=heals,
     )
 
 

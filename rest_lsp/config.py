@@ -113,7 +113,7 @@ class CompletionOptions(Section):
         ge=0,
         le=64,
         description="Lines above the cursor where the prompt is split: what follows costs no re-reading. "
-        "Before code on its line: at the cursor, while typing behind an open bracket.",
+        "Before code on its line: behind a bracket that is open there, or at the cursor.",
     )
     temperature: float = Field(default=0.0, ge=0, le=2, description="0 always takes the most likely token.")
     top_p: float = Field(default=1.0, gt=0, le=1, description="Sample only from the tokens that make up this mass.")

@@ -32,7 +32,6 @@ from rest_lsp.bench.setup import bench_settings, drafted, open_setup
 from rest_lsp.bench.summary import write_report
 from rest_lsp.cli_terminal import progress_bars
 from rest_lsp.completion.multiline import Mode
-from rest_lsp.completion.prompt import USUAL_SHAPE
 from rest_lsp.config import Settings
 from rest_lsp.datastore.datastore import Datastore
 from rest_lsp.errors import RestLspError
@@ -131,8 +130,8 @@ class Models:
             }
 
     def _complete(self, arm: str, index: Datastore, settings: Settings) -> Complete:
-        shape = Arm.parse(arm).shape if arm else USUAL_SHAPE
-        return drafted(self.model, index, settings, empties=False, shape=shape)
+        heals = not arm or Arm.parse(arm).heals
+        return drafted(self.model, index, settings, empties=False, heals=heals)
 
 
 @contextmanager

@@ -9,11 +9,10 @@ from typing import NamedTuple, get_args
 
 from rest_lsp.bench.decode import Complete
 from rest_lsp.bench.quality_cases import QualityCase
-from rest_lsp.completion.prompt import USUAL_SHAPE, PromptShape
 from rest_lsp.config import ContextKinds
 from rest_lsp.errors import RestLspError
 
-RAW, INT8, POST, CONTEXT, ANCHOR, HEAL, TYPING = "raw", "int8", "post", "context", "anchor", "heal", "typing"
+RAW, INT8, POST, CONTEXT, ANCHOR, HEAL = "raw", "int8", "post", "context", "anchor", "heal"
 ARMS = {
     RAW: "the model in fp32 by itself, prompt split at the cursor, up to HumanEval's stop words (a line: to its end)",
     INT8: "ours: int8, anchored and healed prompt, stop rules",
@@ -21,7 +20,6 @@ ARMS = {
     CONTEXT: "the same with parts of other files before the prompt",
     ANCHOR: "ours with post-processing, the prompt split so many lines above the cursor at least; 0 splits it there",
     HEAL: "the same without token healing: what the cursor cuts in two stays as it is",
-    TYPING: "ours with post-processing, the prompt as while somebody types: before code split at an open bracket",
 }
 USUAL_ARMS = (RAW, INT8, POST)
 CONTEXT_TOKENS = 512
@@ -36,7 +34,7 @@ class Arm:
     kinds: ContextKinds = "both"
     tokens: int = 0
     lines: int | None = None
-    shape: PromptShape = USUAL_SHAPE
+    heals: bool = True
 
     @classmethod
     def parse(cls, text: str) -> Arm:
@@ -45,8 +43,6 @@ class Arm:
         read = {CONTEXT: _with_context, ANCHOR: _anchored, HEAL: _unhealed}.get(name)
         if read is not None:
             return read(text, parts)
-        if name == TYPING and not parts:
-            return cls(name, shape=PromptShape(splits_at_bracket=True))
         if name not in ARMS or parts:
             raise RestLspError(f"There is no arm {text!r}.", f"Choose among {', '.join(ARMS)} with --arms.")
         return cls(name)
@@ -54,7 +50,7 @@ class Arm:
     @property
     def is_variant(self) -> bool:
         """Whether it is ours with other options."""
-        return self.name in (CONTEXT, ANCHOR, HEAL, TYPING)
+        return self.name in (CONTEXT, ANCHOR, HEAL)
 
 
 def _with_context(text: str, parts: Sequence[str]) -> Arm:
@@ -79,7 +75,7 @@ def _unhealed(text: str, parts: Sequence[str]) -> Arm:
     switch, *lines = parts or ("",)
     if switch != "off" or len(lines) > 1 or not all(map(str.isdecimal, lines)):
         raise RestLspError(f"There is no arm {text!r}.", f"Name it {HEAL}:off or {HEAL}:off:LINES.")
-    return Arm(HEAL, lines=int(lines[0]) if lines else None, shape=PromptShape(heals=False))
+    return Arm(HEAL, lines=int(lines[0]) if lines else None, heals=False)
 
 
 class Answer(NamedTuple):

@@ -24,7 +24,6 @@ from rest_lsp.bench.results import CostPoint, Mode
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.cli_options import settings_for
 from rest_lsp.cli_terminal import progress_bars
-from rest_lsp.completion.prompt import USUAL_SHAPE, PromptShape
 from rest_lsp.completion.request import CompletionRequest, CompletionResult
 from rest_lsp.completion.service import CompletionService
 from rest_lsp.config import Settings
@@ -141,7 +140,7 @@ def undrafted(settings: Settings) -> Settings:
 
 def drafted(
     model: LoadedModel, datastore: Datastore, settings: Settings, *, warm: bool = False, empties: bool = True,
-    shape: PromptShape = USUAL_SHAPE,
+    heals: bool = True,
 ) -> Complete:  # fmt: skip
     """A service of its own on the model and the index.
 
@@ -150,7 +149,7 @@ def drafted(
     options = settings.drafting
     budget = choose_budget(settings, model.engine)
     drafting = Drafting(options, model.tokenizer, datastore, budget, new_experience(options))
-    service = build_service(settings, model, drafting, recent=drafting.recent if warm else None, shape=shape)
+    service = build_service(settings, model, drafting, recent=drafting.recent if warm else None, heals=heals)
     return from_nothing(service, model.engine if empties else None, drafting, warm=warm)
 
 

@@ -119,8 +119,7 @@ def quality(
         typer.Option(
             help="raw (fp32 by itself), int8 (ours), post (ours, post-processed), context[:KINDS[:TOKENS]] (with parts "
             "of other files: definitions, similar or both), anchor:LINES (the prompt split above the cursor), "
-            "heal:off[:LINES] (without token healing, at that anchor), typing (the prompt as while "
-            "somebody types).",
+            "heal:off[:LINES] (without token healing, at that anchor).",
             metavar="ARMS",
         ),
     ] = "raw,int8,post",

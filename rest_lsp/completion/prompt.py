@@ -3,8 +3,8 @@
 The prefix ends at an anchor some lines above the cursor; what stands between the two follows the middle marker, so that
 the middle simply continues.  While somebody types, prefix and suffix stay where they are, and a keystroke costs one or
 two tokens of prefill.  Every boundary here is chosen so that it moves rarely, and then in large steps.  Before code on
-the cursor's line the prompt is split on that line, since models look at the rest of a line only there: while somebody
-types behind the first bracket that is open there, else at the cursor, where each key reads the suffix again.
+the cursor's line the prompt is split on that line, since models look at the rest of a line only there: behind the first
+bracket that is open there, or at the cursor, where each key reads the suffix again.
 """
 
 from __future__ import annotations
@@ -24,21 +24,6 @@ CHARACTERS_PER_TOKEN = 8
 
 MAX_HEALED_TOKENS = 4
 """How far to look back for tokens that the cursor may cut; each one found costs a forward pass to reproduce."""
-
-
-@dataclass(frozen=True)
-class PromptShape:
-    """Rules of a prompt that nobody needs to choose; whoever measures what one is worth does.
-
-    heals              tokens that the cursor cuts are taken back
-    splits_at_bracket  also when nobody types
-    """
-
-    heals: bool = True
-    splits_at_bracket: bool = False
-
-
-USUAL_SHAPE = PromptShape()
 
 
 @dataclass(frozen=True)
@@ -66,15 +51,10 @@ class PromptBuilder:
     """Builds prompts for one tokenizer.  Remembers what it encoded: neighbouring keystrokes share almost all of it."""
 
     def __init__(
-        self,
-        tokenizer: Tokenizer,
-        fim: Fim,
-        *,
-        budget_tokens: int,
-        anchor_lines: int,
-        shape: PromptShape = USUAL_SHAPE,
+        self, tokenizer: Tokenizer, fim: Fim, *, budget_tokens: int, anchor_lines: int, heals: bool = True
     ) -> None:
-        self._shape = shape
+        """Unless it `heals`, tokens that the cursor cuts stay in the prompt: to measure what healing is worth."""
+        self._heals = heals
         self._tokenizer = tokenizer
         self._fim = fim
         self._budget = budget_tokens
@@ -87,17 +67,14 @@ class PromptBuilder:
         """Characters on each side of the cursor that a prompt can use."""
         return self._budget * CHARACTERS_PER_TOKEN
 
-    def build_prompt(
-        self, snapshot: Snapshot, others: Sequence[OtherFile] = (), path: str = "", *, while_typing: bool = False
-    ) -> Prompt:
+    def build_prompt(self, snapshot: Snapshot, others: Sequence[OtherFile] = (), path: str = "") -> Prompt:
         """At most `budget_tokens` ids: a quarter for the suffix, a sixth for the middle, the rest for the prefix.
 
-        `others` come on top; where there are any, the document is named by its `path`.  `while_typing`, the
-        next key will want the same prompt and one character more.
+        `others` come on top; where there are any, the document is named by its `path`.
         """
         room_for_middle = self._budget // 6
         suffix_ids = self._suffix(snapshot.after, self._budget // 4)
-        anchor = self._anchor(snapshot, room_for_middle, while_typing=while_typing)
+        anchor = self._anchor(snapshot, room_for_middle)
         middle_ids = list(self._encode(snapshot.before[anchor:]))
         room = self._budget - len(suffix_ids) - room_for_middle - self._fim.n_markers
         first_line = snapshot.line - snapshot.before.count("\n")
@@ -114,7 +91,7 @@ class PromptBuilder:
             healing=Healing(pending, self._tokenizer.sorted_vocabulary) if pending else None,
         )
 
-    def _anchor(self, snapshot: Snapshot, room: int, *, while_typing: bool) -> int:
+    def _anchor(self, snapshot: Snapshot, room: int) -> int:
         """Index in `snapshot.before` where the middle begins, so that it takes at most `room` tokens.
 
         The anchor's line number is a multiple of `anchor_lines`, at least that many lines above the cursor: a new line
@@ -123,8 +100,7 @@ class PromptBuilder:
         """
         before, line = snapshot.before, snapshot.line_before
         if snapshot.is_before_code and len(self._encode(line)) <= room:
-            at_bracket = while_typing or self._shape.splits_at_bracket
-            split = _behind_open_bracket(snapshot) if at_bracket else len(line)
+            split = _behind_open_bracket(snapshot)
             cuts_word = split == len(line) and snapshot.is_within_word
             _, cut = self._cut([] if cuts_word else self._encode(line[:split]))
             return len(before) - len(line) + split - len(cut.decode(errors="ignore"))
@@ -139,7 +115,7 @@ class PromptBuilder:
 
     def _cut(self, ids: Sequence[int]) -> tuple[int, bytes]:
         """The first token of `ids` that more text may change, and what it and those behind it spell."""
-        if not self._shape.heals:
+        if not self._heals:
             return len(ids), b""
         kept = first_cut_token(ids, self._tokenizer)
         return kept, b"".join(map(self._tokenizer.token_bytes, ids[kept:]))

@@ -17,7 +17,7 @@ from rest_lsp.completion.fim import Fim
 from rest_lsp.completion.generator import Generator, Prefill, Step
 from rest_lsp.completion.multiline import is_multiline, is_unwanted
 from rest_lsp.completion.postprocess import Insertion, postprocess
-from rest_lsp.completion.prompt import USUAL_SHAPE, Prompt, PromptBuilder, PromptShape
+from rest_lsp.completion.prompt import Prompt, PromptBuilder
 from rest_lsp.completion.provenance import AcceptedToken, LineOf, surviving, used_sources
 from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, Trigger, Wishes
 from rest_lsp.completion.snapshot import Snapshot, take_snapshot
@@ -52,7 +52,7 @@ class CompletionService:
     """Answers one request at a time, from one thread.  Every request is measured in `stats`, whatever happened.
     What works in the background pauses meanwhile.
 
-    With `tracing` results carry every pass with its tree.
+    With `tracing` results carry every pass with its tree.  `heals` is for measuring what token healing is worth.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class CompletionService:
         recent: RecentCompletions | None = None,
         tracing: Tracing | None = None,
         context: ExtraContext | None = None,
-        shape: PromptShape = USUAL_SHAPE,
+        heals: bool = True,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._engine = engine
@@ -85,7 +85,7 @@ class CompletionService:
         self._clock = clock
         self._documents = ParsedDocuments()
         self._prompts = PromptBuilder(
-            tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines, shape=shape
+            tokenizer, fim, budget_tokens=options.prompt_tokens, anchor_lines=options.anchor_lines, heals=heals
         )
 
     @BACKGROUND.paused()
@@ -119,10 +119,10 @@ class CompletionService:
     ) -> list[CompletionResult]:
         """Other texts than `known` for the same place, up to `candidates` together, in half the time budget.
 
-        They are drawn behind a prompt that the KV cache holds (before code it may hold only that of typing), each with
-        a seed of its own, and each is drafted from those before.  A tree for all could share no more: where they part,
-        each needs keys and values of its own; so the passes of each stay, bit for bit, those of plain decoding with its
-        seed.  Fewer when the model says the same again and again.  Raises Cancelled and what `complete` raises.
+        They are drawn behind the prompt that the KV cache holds, each with a seed of its own, and each is drafted from
+        those before.  A tree for all could share no more: where they part, each needs keys and values of its own; so
+        the passes of each stay, bit for bit, those of plain decoding with its seed.  Fewer when the model says the same
+        again and again.  Raises Cancelled and what `complete` raises.
         """
         deadline = self._clock() + DECODING_SHARE * self._budget_s(request.trigger)
         found: list[CompletionResult] = []
@@ -203,8 +203,7 @@ class CompletionService:
 
     def _prompt(self, request: CompletionRequest, snapshot: Snapshot) -> Prompt:
         others = self._context.others(request, snapshot) if self._context is not None else ()
-        while_typing = request.trigger is Trigger.AUTOMATIC
-        return self._prompts.build_prompt(snapshot, others, request.path or "", while_typing=while_typing)
+        return self._prompts.build_prompt(snapshot, others, request.path or "")
 
     def _stop_rules(self, snapshot: Snapshot, prompt: Prompt, wanted: int | None) -> StopRules:
         options = self._options

@@ -22,7 +22,7 @@ from rest_lsp.server.worker import Worker
 log = logging.getLogger(__name__)
 
 SOON_S = 0.02
-"""An automatic request that comes with the edit itself comes sooner, and reads the same."""
+"""A request that comes with the edit itself comes sooner, and reads the same."""
 _KEY = "prewarm"
 _OPENING = 2000
 

@@ -87,15 +87,6 @@ def test_token_healing_can_be_left_out_at_the_same_anchor(tmp_path: Path) -> Non
     assert any(read[case, "heal:off"] > read[case, "anchor:4"] for case in ids), "what the cursor cuts is read"
 
 
-@pytest.mark.usefixtures("place")
-def test_the_prompt_of_typing_is_an_arm(tmp_path: Path) -> None:
-    report = run(tmp_path, "--sets", "random-span", "--limit", "30", "--arms", "post,typing")
-    assert [*report["arms"]] == ["post", "typing"]
-    texts = {arm: [v["text"] for v in report["verdicts"] if v["arm"] == arm] for arm in report["arms"]}
-    assert len(texts["typing"]) == 30
-    assert texts["typing"] != texts["post"], "some of these spans stand in brackets before code"
-
-
 @pytest.mark.parametrize(("name", "count"), [("single-line", 1033), ("random-span", 328)])
 def test_what_stood_there_is_right_and_nothing_is_not(name: str, count: int, tmp_path: Path) -> None:
     cases = quality_cases([name], "", None, tmp_path)
@@ -147,7 +138,6 @@ def test_results_of_another_run_are_refused(tmp_path: Path) -> None:
         ["--arms", "anchor"],
         ["--arms", "heal"],
         ["--arms", "heal:off:x"],
-        ["--arms", "typing:8"],
         ["--sets", "everything"],
     ],
 )

@@ -4,8 +4,8 @@
     python -m tests.recorded.record OUT --pack    put what is in OUT into the file of the suite
 
 Takes hours on a small machine, goes on where it was stopped, and is not part of the suite.  What was recorded earlier
-at a cursor gives way to what is in OUT, the rest stays.  The prompt is that of a request by key.  The text that really
-stands there is drafted: that saves time and cannot change a token.
+at a cursor gives way to what is in OUT, the rest stays.  The prompt is the usual one.  The text that really stands
+there is drafted: that saves time and cannot change a token.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 For each occasion and threshold: how many of the suggestions are shown, how many of those have the right first line, and
 how many of the right ones are left.  The defaults of `completion.min_confidence_…` are the highest that keep 95 % of
 the right ones, and 90 % in comments and strings, where two suggestions in three are wrong.  What was recorded before
-code on the cursor's line is of prompts that were split at the cursor, as they are for requests by key.
+code on the cursor's line is of prompts that were split at the cursor, also within brackets.
 """
 
 from __future__ import annotations

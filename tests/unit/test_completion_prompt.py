@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rest_lsp.completion.fim import find_family
-from rest_lsp.completion.prompt import Prompt, PromptBuilder, PromptShape
+from rest_lsp.completion.prompt import Prompt, PromptBuilder
 from rest_lsp.completion.request import CompletionRequest
 from rest_lsp.completion.snapshot import take_snapshot
 from rest_lsp.syntax.place import ParsedDocuments
@@ -73,9 +73,9 @@ def test_without_healing_the_prompt_ends_at_the_cursor_and_is_anchored_alike() -
     before, after = "a = 1\n" * 20 + "print(sel", ")\nb = 2\n"
     snapshot = take_snapshot(CompletionRequest(before + after, len(before)), 10_000)
     healed, unhealed = (
-        PromptBuilder(
-            TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4, shape=PromptShape(heals=heals)
-        ).build_prompt(snapshot)
+        PromptBuilder(TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4, heals=heals).build_prompt(
+            snapshot
+        )
         for heals in (True, False)
     )
     assert healed.pending
@@ -174,14 +174,14 @@ def test_new_lines_move_the_anchor_only_now_and_then() -> None:
 @pytest.mark.parametrize(
     ("document", "prefix", "middle"),
     [
-        ("a = 1\nb = f(x█, y)\n", "a = 1\nb = f(", "x"),
+        ("a = 1\nb = x█, y\n", "a = 1\nb = ", "x"),
         ("a = 1\nret█urn\n", "a = 1\nret", ""),
         ("a = 1\nb = f(x)█  # so\n", "", "a = 1\nb = f(x)"),
         ("a = 1\nb = f(x█))\ny\n", "", "a = 1\nb = f(x"),
         ("a = 1\nb = f(x█", "", "a = 1\nb = f(x"),
     ],
 )
-def test_before_code_on_its_line_the_prompt_is_split_at_the_cursor(document: str, prefix: str, middle: str) -> None:
+def test_only_before_code_the_prompt_is_split_on_the_cursors_line(document: str, prefix: str, middle: str) -> None:
     prompt = build(at_cursor(document))
     assert (text_of(prompt.prefix_ids), middle_of(prompt)) == (prefix, middle)
 
@@ -197,12 +197,12 @@ def test_before_code_on_its_line_the_prompt_is_split_at_the_cursor(document: str
         ("a = 1\nb = (1)█ + y\n", "a = 1\nb = (1", ""),
     ],
 )
-def test_while_somebody_types_before_code_the_prompt_is_split_behind_the_first_open_bracket(
+def test_before_code_the_prompt_is_split_behind_the_first_bracket_that_is_open_on_its_line(
     document: str, prefix: str, middle: str
 ) -> None:
     builder = PromptBuilder(TOKENIZER, find_family(TOKENIZER), budget_tokens=512, anchor_lines=4)
     snapshot = take_snapshot(replace(at_cursor(document), language="python"), builder.reach, ParsedDocuments())
-    prompt = builder.build_prompt(snapshot, while_typing=True)
+    prompt = builder.build_prompt(snapshot)
     assert (text_of(prompt.prefix_ids), text_of(prompt.middle_ids)) == (prefix, middle)
 
 
@@ -217,8 +217,7 @@ def test_a_keystroke_before_code_changes_only_the_end_of_the_prompt(typed: str, 
                 CompletionRequest(before + typed[:n] + after, len(before) + n, language="python"),
                 builder.reach,
                 documents,
-            ),
-            while_typing=True,
+            )
         )
         for n in range(len(typed) + 1)
     ]

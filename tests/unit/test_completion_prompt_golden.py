@@ -20,7 +20,7 @@ def test_golden(path: Path) -> None:
     assert prompt.pending.decode() == golden.sections["pending"]
 
 
-@pytest.mark.parametrize("name", ["qwen_before_code", "qwen_nothing_below_at_the_anchor"])
+@pytest.mark.parametrize("name", ["qwen_within_a_word", "qwen_nothing_below_at_the_anchor"])
 def test_split_at_the_cursor_it_is_the_prompt_that_the_model_card_writes(name: str) -> None:
     """README of https://github.com/QwenLM/Qwen2.5-Coder, with its control tokens read out of the text."""
     (path,) = (path for path in golden_files("prompt") if path.stem == name)

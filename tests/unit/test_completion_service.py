@@ -458,21 +458,6 @@ def test_who_wishes_for_plain_decoding_gets_it() -> None:
     assert len(bench.drafted_for) == 1
 
 
-def test_only_requests_while_somebody_types_split_the_prompt_at_a_bracket_and_reading_ahead_is_for_them() -> None:
-    engine = ScriptedEngine("1")
-    bench = Bench(engine)
-    typing, by_key = (
-        at_cursor("f(x, █, y)\n", language="python", trigger=trigger)
-        for trigger in (Trigger.AUTOMATIC, Trigger.INVOKED)
-    )
-    bench.service.prewarm(typing, CancelToken())
-    bench.service.complete(typing, CancelToken())
-    bench.service.complete(by_key, CancelToken())
-    assert engine.prefilled[0] == engine.prompts[0]
-    assert engine.prompts[0] != engine.prompts[1]
-    assert [small_tokenizer().decode(prompt.prefix_ids) for _, prompt in bench.drafted_for] == ["f", "f(x,"]
-
-
 def test_parts_of_other_files_stand_before_the_document_and_are_warmed_too() -> None:
     engine = ScriptedEngine("1")
     bench = Bench(engine, context=extra_context(Shelf({"lib.py": "def value(of):\n    return of\n"})))

@@ -28,7 +28,7 @@
 ---@field prompt_tokens? integer Budget for the text before and after the cursor, in tokens.
 ---@field context_tokens? integer Budget for parts of other files before the prompt, on top of `prompt_tokens`; 0 puts none there.
 ---@field context_kinds? 'definitions'|'similar'|'both' Which parts: definitions of imported names (Python), places similar to the cursor's, or both.
----@field anchor_lines? integer Lines above the cursor where the prompt is split: what follows costs no re-reading. Before code on its line: at the cursor, while typing behind an open bracket.
+---@field anchor_lines? integer Lines above the cursor where the prompt is split: what follows costs no re-reading. Before code on its line: behind a bracket that is open there, or at the cursor.
 ---@field temperature? number 0 always takes the most likely token.
 ---@field top_p? number Sample only from the tokens that make up this mass.
 ---@field top_k? integer Sample only from this many tokens; 0 means all.
