@@ -49,26 +49,12 @@ def imbalance(brackets: Iterable[Bracket]) -> int:
 
 def unmatched_closers(text: str, language: str = "") -> list[int]:
     """Indices of the closing brackets in `text` whose opening one stands before it."""
-    depth, found = 0, []
-    for index, char in brackets_of(text, language):
-        if char in OPENING:
-            depth += 1
-        elif depth == 0:
-            found.append(index)
-        else:
-            depth -= 1
-    return found
+    return _unmatched(text, language)[0]
 
 
 def unmatched_openers(text: str, language: str = "") -> list[int]:
     """Indices of the opening brackets in `text` that nothing closes behind them."""
-    waiting: list[int] = []
-    for index, char in brackets_of(text, language):
-        if char in OPENING:
-            waiting.append(index)
-        elif waiting:
-            waiting.pop()
-    return waiting
+    return _unmatched(text, language)[1]
 
 
 def open_quote(line: str, language: str = "") -> str:
@@ -91,6 +77,20 @@ def end_of_string(text: str, quote: str) -> int:
             return index
         index += 1
     return -1
+
+
+def _unmatched(text: str, language: str) -> tuple[list[int], list[int]]:
+    """Closing and opening ones without a partner; any closing one closes the last that is open."""
+    closers: list[int] = []
+    openers: list[int] = []
+    for index, char in brackets_of(text, language):
+        if char in OPENING:
+            openers.append(index)
+        elif openers:
+            openers.pop()
+        else:
+            closers.append(index)
+    return closers, openers
 
 
 def _quotes(language: str) -> str:
