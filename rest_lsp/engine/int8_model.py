@@ -18,9 +18,10 @@ from torch import Tensor
 
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.int8_weights import read_weights, shape_of
+from rest_lsp.engine.kernels.attention import MOST_ROWS
 from rest_lsp.engine.kernels.forward import Matrix, Rows, Scratch, forward, project
-from rest_lsp.engine.kernels.lanes import STEP
-from rest_lsp.engine.kernels.product import padded
+from rest_lsp.engine.kernels.product import padded, padded_columns
+from rest_lsp.engine.kernels.weighted_sums import SLOTS
 from rest_lsp.engine.kv_cache import KVCache
 from rest_lsp.engine.own_cores import own_cores
 from rest_lsp.models.packed import DecoderConfig, PackedModel
@@ -54,7 +55,7 @@ class Int8Model:
 
     def new_cache(self) -> KVCache:
         c = self.config
-        keys = torch.zeros(c.n_layers, c.n_kv_heads, c.head_dim, self._capacity)
+        keys = torch.zeros(c.n_layers, c.n_kv_heads, _in_slots(self._capacity), c.head_dim, SLOTS)
         values = torch.zeros(c.n_layers, c.n_kv_heads, self._capacity, c.head_dim)
         return KVCache(keys, values, self._capacity)
 
@@ -72,11 +73,12 @@ class Int8Model:
         moved = [(row, node + 1) for row, node in enumerate(path, start=1) if row != node + 1]
         past = cache.length
         for row, origin in moved:
-            cache.keys[..., past + row] = cache.keys[..., past + origin]
+            _key_of(cache, past + row)[:] = _key_of(cache, past + origin)
             cache.values[..., past + row, :] = cache.values[..., past + origin, :]
 
     def copy_slots(self, source: KVCache, target: KVCache, n: int) -> None:
-        target.keys[..., :n] = source.keys[..., :n]
+        n_blocks = _in_slots(n)
+        target.keys[:, :, :n_blocks] = source.keys[:, :, :n_blocks]
         target.values[..., :n, :] = source.values[..., :n, :]
 
     def _run(self, rows: Rows, cache: KVCache) -> None:
@@ -101,6 +103,16 @@ class Int8Model:
             numba.set_num_threads(n_threads)
             with own_cores(n_threads):
                 yield
+
+
+def _key_of(cache: KVCache, slot: int) -> Tensor:
+    """The keys of one slot, [n_layers, n_kv_heads, head_dim], to be read or written."""
+    return cache.keys[:, :, slot // SLOTS, :, slot % SLOTS]
+
+
+def _in_slots(n: int) -> int:
+    """Blocks that hold `n` slots."""
+    return padded(n, SLOTS) // SLOTS
 
 
 def _n_bytes(matrix: Matrix) -> int:
@@ -133,7 +145,7 @@ def _scratch(config: DecoderConfig, n_rows: int, n_threads: int, capacity: int) 
         attended_integers=_integers(n_rows, attended),
         gated_integers=_integers(n_rows, c.ffn_size),
         scales=_floats(n_rows),
-        scores=_floats(n_threads, c.n_heads // c.n_kv_heads, capacity),
+        scores=_floats(n_threads, MOST_ROWS * c.n_heads // c.n_kv_heads, padded(capacity, SLOTS)),
     )
 
 
@@ -143,4 +155,4 @@ def _floats(*shape: int) -> npt.NDArray[np.float32]:
 
 def _integers(n_rows: int, n: int) -> npt.NDArray[np.int16]:
     """Columns beyond `n` stay zero: they are multiplied with the padding of the weights."""
-    return np.zeros((n_rows, padded(n, STEP)), np.int16)
+    return np.zeros((n_rows, padded_columns(n)), np.int16)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from rest_lsp.engine.kernels.forward import Matrix, Shape, Weights
-from rest_lsp.engine.kernels.product import interleave, interleaved_shape, largest_activation
+from rest_lsp.engine.kernels.product import interleave, interleaved_shape, largest_activation, padded_outputs
 from rest_lsp.engine.rope import RotaryTable
 from rest_lsp.models.packed import DecoderConfig, PackedModel
 
@@ -75,7 +75,7 @@ class _Reader:
         tensors = self._packed.tensors
         n_out, n_in = tensors[f"{names[0]}.weight"].array.shape
         weights = np.empty((len(names), *interleaved_shape(n_out, n_in)), np.int8)
-        n_padded = weights.shape[1] * weights.shape[3]
+        n_padded = padded_outputs(n_out)
         scales, bias = np.zeros((len(names), n_padded), np.float32), np.zeros((len(names), n_padded), np.float32)
         for index, name in enumerate(names):
             interleave(tensors[f"{name}.weight"].array, weights[index])

@@ -6,11 +6,14 @@ import os
 import platform
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numba
 import torch
 
+import rest_lsp
 from rest_lsp.cancellation import CancelToken
+from rest_lsp.compiling import sources_digest
 from rest_lsp.drafting.cost_model import StepCost
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.engine import GREEDY, MAX_TREE, Engine
@@ -47,11 +50,12 @@ def measure_step_cost(
 
 
 def machine_key() -> str:
-    """What the costs depend on besides the model: kind of processor, cores, and who compiles for it."""
+    """What the costs depend on besides the model: kind of processor, cores, the kernels and who compiles them."""
     capability = torch.backends.cpu.get_cpu_capability()
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     compilers = f"torch{torch.__version__}-numba{numba.__version__}"
-    return f"{platform.machine()}-{capability}-{os.cpu_count()}-{gpu}-{compilers}"
+    kernels = sources_digest(Path(rest_lsp.__file__).parent)[:8]
+    return f"{platform.machine()}-{capability}-{os.cpu_count()}-{gpu}-{compilers}-{kernels}"
 
 
 def chain(tokens: Sequence[int]) -> DraftTree:

@@ -216,7 +216,7 @@ def test_a_store_ends_when_it_is_full(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_smaller_than_it_should_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "all.py").write_text(CODE * 36, encoding="utf-8")
+    (tmp_path / "all.py").write_text(CODE * 46, encoding="utf-8")
     found = [LibraryFile(tmp_path / "all.py", "all.py")]
     monkeypatch.setattr(humaneval_store, "library_files", lambda _cache_dir: found)
     console = Console(file=io.StringIO(), width=200)

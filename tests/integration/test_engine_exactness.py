@@ -137,8 +137,10 @@ def test_a_session_with_drafts_answers_like_one_without(tmp_path: Path, dtype: s
 
 def slots(cache: KVCache) -> list[list[float]]:
     """The valid keys and values of each position, bit for bit."""
-    by_position = [t.transpose(0, t.shape.index(cache.capacity)) for t in (cache.keys, cache.values)]
-    return [[x for t in by_position for x in t[slot].flatten().tolist()] for slot in range(cache.length)]
+    in_blocks = cache.keys.ndim == 5
+    keys = cache.keys.permute(2, 4, 0, 1, 3).flatten(0, 1) if in_blocks else cache.keys.transpose(0, 2)
+    values = cache.values.transpose(0, 2)
+    return [[*keys[slot].flatten().tolist(), *values[slot].flatten().tolist()] for slot in range(cache.length)]
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 37, 96])

@@ -1,4 +1,4 @@
-"""Attention of one row of a pass, whose sums are those of plain decoding in the same order, whatever tree it stands in.
+"""Attention of rows of a pass, whose sums are those of plain decoding in the same order, whatever tree they stand in.
 
 A row sees the tokens before the pass and its own ancestors.  Their scores are laid side by side as if they stood in
 consecutive slots, so nothing that follows can tell a path in a tree from text that was decoded token by token.
@@ -12,48 +12,82 @@ import numpy.typing as npt
 from rest_lsp.compiling import kernel, reordering_kernel
 from rest_lsp.engine.kernels.lanes import fma
 from rest_lsp.engine.kernels.rows import exponential, largest
+from rest_lsp.engine.kernels.weighted_sums import MOST_WEIGHTS, SLOTS, make_weighted_sums
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
+MOST_ROWS = 4
+"""Rows that are attended together: they share what is read of keys and values, while their scores stay near."""
+
+_STRETCH = 64
+"""Slots whose values stay in the nearest cache for all rows and heads."""
+
+_score1, _score2, _score3, _score4 = (make_weighted_sums(n, continues=False) for n in range(1, MOST_WEIGHTS + 1))
+_blend1, _blend2, _blend3, _blend4 = (make_weighted_sums(n, continues=True) for n in range(1, MOST_WEIGHTS + 1))
+
 
 @kernel
 def attend(
-    queries: Floats, keys: Floats, values: Floats, past: int, path: Integers, scores: Floats, out: Floats
+    queries: Floats,
+    d: int,
+    keys: Floats,
+    values: Floats,
+    past: int,
+    depths: Integers,
+    paths: Integers,
+    scores: Floats,
+    out: Floats,
 ) -> None:
     """softmax(queries keysᵀ) values over the slots [0, past) and past + path, for heads that share keys and values.
 
-    queries, out  [heads, head_dim]; queries are scaled
-    keys          [head_dim, capacity]: a column for each slot, so that a register holds neighbouring slots
-    values        [capacity, head_dim]
-    path          the row's ancestors in the pass and itself, ascending
-    scores        scratch, [heads or more, capacity]
+    queries, out  [rows, heads * d], parts of longer rows; queries are scaled
+    keys          [blocks, d, SLOTS]: a column for each slot, so that a register holds neighbouring slots
+    values        [capacity, d]
+    depths        [rows]
+    paths         [rows, …]: paths[i, : depths[i] + 1] are row i's ancestors in the pass and itself, ascending
+    scores        scratch, [rows * heads or more, capacity]
     """
-    _score(queries, keys, past + path[-1] + 1, scores)
-    for head in range(len(queries)):
-        for i in range(len(path)):
-            scores[head, past + i] = scores[head, past + path[i]]
-        _to_shares(scores[head, : past + len(path)])
-    _blend(scores, values, past, path, out)
+    n_heads = queries.shape[1] // d
+    furthest = 0
+    for row in range(len(depths)):
+        furthest = max(furthest, paths[row, depths[row]])
+    _score(queries, d, keys, past + furthest + 1, scores)
+    for row in range(len(depths)):
+        path = paths[row, : depths[row] + 1]
+        for head in range(n_heads):
+            line = scores[row * n_heads + head]
+            for i in range(len(path)):
+                line[past + i] = line[past + path[i]]
+            _to_shares(line[: past + len(path)])
+    _blend(scores, d, values, past, out)
+    for row in range(len(depths)):
+        for head in range(n_heads):
+            line = scores[row * n_heads + head]
+            for i in range(depths[row] + 1):
+                _add(line[past + i], values[past + paths[row, i]], out[row, head * d : (head + 1) * d])
 
 
 @kernel
-def _score(queries: Floats, keys: Floats, n: int, scores: Floats) -> None:
-    """Dot products with the first `n` keys.
-
-    Four dimensions at a time, which saves passes over `scores`; all heads take turns while those keys are near.
-    """
-    for head in range(len(queries)):
-        for slot in range(n):
-            scores[head, slot] = np.float32(0)
-    for d in range(0, keys.shape[0], 4):
-        k0, k1, k2, k3 = keys[d], keys[d + 1], keys[d + 2], keys[d + 3]
-        for head in range(len(queries)):
-            q, row = queries[head], scores[head]
-            q0, q1, q2, q3 = q[d], q[d + 1], q[d + 2], q[d + 3]
-            for slot in range(n):
-                partial = fma(q1, k1[slot], fma(q0, k0[slot], row[slot]))
-                row[slot] = fma(q3, k3[slot], fma(q2, k2[slot], partial))
+def _score(queries: Floats, d: int, keys: Floats, n: int, scores: Floats) -> None:
+    """Dot products with the first `n` keys, and with what stands behind them in their last block."""
+    n_heads = queries.shape[1] // d
+    capacity = scores.shape[1]
+    for block in range((n + SLOTS - 1) // SLOTS):
+        vectors = keys[block].ctypes.data
+        for row in range(queries.shape[0]):
+            for head in range(0, n_heads, MOST_WEIGHTS):
+                weights = queries[row, head * d :].ctypes.data
+                target = scores[row * n_heads + head, block * SLOTS :].ctypes.data
+                left = n_heads - head
+                if left == 1:
+                    _score1(weights, d, vectors, SLOTS, d, target, capacity)
+                elif left == 2:
+                    _score2(weights, d, vectors, SLOTS, d, target, capacity)
+                elif left == 3:
+                    _score3(weights, d, vectors, SLOTS, d, target, capacity)
+                else:
+                    _score4(weights, d, vectors, SLOTS, d, target, capacity)
 
 
 @reordering_kernel
@@ -76,25 +110,50 @@ def _to_shares(scores: Floats) -> None:
 
 
 @kernel
-def _blend(shares: Floats, values: Floats, past: int, path: Integers, out: Floats) -> None:
-    """Sum of shares times values, slot after slot; four slots at a time, in the same order as one at a time."""
-    for head in range(len(out)):
-        for d in range(out.shape[1]):
-            out[head, d] = np.float32(0)
-    in_fours = past // 4 * 4
-    for slot in range(0, in_fours, 4):
-        v0, v1, v2, v3 = values[slot], values[slot + 1], values[slot + 2], values[slot + 3]
-        for head in range(len(out)):
-            share, row = shares[head], out[head]
-            s0, s1, s2, s3 = share[slot], share[slot + 1], share[slot + 2], share[slot + 3]
-            for d in range(len(row)):
-                partial = fma(s1, v1[d], fma(s0, v0[d], row[d]))
-                row[d] = fma(s3, v3[d], fma(s2, v2[d], partial))
-    for head in range(len(out)):
-        for slot in range(in_fours, past):
-            _add(shares[head, slot], values[slot], out[head])
-        for i in range(len(path)):
-            _add(shares[head, past + i], values[past + path[i]], out[head])
+def _blend(shares: Floats, d: int, values: Floats, past: int, out: Floats) -> None:
+    """Sums of shares times values over the slots before the pass, slot after slot."""
+    for row in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            out[row, i] = np.float32(0)
+    for start in range(0, past, _STRETCH):
+        n = min(_STRETCH, past - start)
+        for row in range(out.shape[0]):
+            for column in range(0, d - SLOTS + 1, SLOTS):
+                _blend_columns(shares, row, d, values, start, n, column, out)
+            _blend_rest(shares, row, d, values, start, n, out)
+
+
+@kernel
+def _blend_columns(
+    shares: Floats, row: int, d: int, values: Floats, start: int, n: int, column: int, out: Floats
+) -> None:
+    """SLOTS columns of all heads of a row."""
+    n_heads = out.shape[1] // d
+    capacity = shares.shape[1]
+    vectors = values[start, column:].ctypes.data
+    for head in range(0, n_heads, MOST_WEIGHTS):
+        weights = shares[row * n_heads + head, start:].ctypes.data
+        target = out[row, head * d + column :].ctypes.data
+        left = n_heads - head
+        if left == 1:
+            _blend1(weights, capacity, vectors, d, n, target, d)
+        elif left == 2:
+            _blend2(weights, capacity, vectors, d, n, target, d)
+        elif left == 3:
+            _blend3(weights, capacity, vectors, d, n, target, d)
+        else:
+            _blend4(weights, capacity, vectors, d, n, target, d)
+
+
+@kernel
+def _blend_rest(shares: Floats, row: int, d: int, values: Floats, start: int, n: int, out: Floats) -> None:
+    """The columns behind the last SLOTS, which few models have."""
+    n_heads = out.shape[1] // d
+    for column in range(d // SLOTS * SLOTS, d):
+        for head in range(n_heads):
+            for slot in range(start, start + n):
+                share = shares[row * n_heads + head, slot]
+                out[row, head * d + column] = fma(share, values[slot, column], out[row, head * d + column])
 
 
 @kernel

@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rest_lsp.engine.kernels.phases import round_rows
-from rest_lsp.engine.kernels.product import interleave, interleaved_shape, largest_activation, multiply
+from rest_lsp.engine.kernels.product import (
+    interleave,
+    interleaved_shape,
+    largest_activation,
+    multiply,
+    padded_columns,
+    padded_outputs,
+)
 
 _N_OUT, _ROW_COUNTS = 70, range(1, 14)
 
@@ -31,8 +38,8 @@ def product(rows: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> npt.
     """`rows weightsᵀ` by the kernel, all scales being 1; rows within int16, weights within int8."""
     laid_out = np.empty(interleaved_shape(*weights.shape), np.int8)
     interleave(weights.astype(np.int8), laid_out)
-    n_padded = laid_out.shape[0] * laid_out.shape[2]
-    x = np.zeros((len(rows), laid_out.shape[1] * laid_out.shape[3]), np.int16)
+    n_padded = padded_outputs(len(weights))
+    x = np.zeros((len(rows), padded_columns(weights.shape[1])), np.int16)
     x[:, : rows.shape[1]] = rows
     ones, out = np.ones(max(n_padded, len(rows)), np.float32), np.empty((len(rows), n_padded), np.float32)
     nothing = np.zeros(n_padded, np.float32)

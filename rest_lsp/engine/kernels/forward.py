@@ -106,7 +106,7 @@ def forward(
 ) -> None:
     """Write keys and values of all rows, and leave the last layer's output in `scratch.hidden`.
 
-    keys    [n_layers, n_kv_heads, head_dim, capacity]
+    keys    [n_layers, n_kv_heads, capacity / SLOTS, head_dim, SLOTS]
     values  [n_layers, n_kv_heads, capacity, head_dim]
     """
     for row in range(len(rows.tokens)):

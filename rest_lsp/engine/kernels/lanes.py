@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba.extending
 import numpy as np
 from llvmlite import ir
@@ -17,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 
 intrinsic: Any = numba.extending.intrinsic
-_declare: Any = cgutils.get_or_insert_function
+declare: Any = cgutils.get_or_insert_function
 
 LANES = 16
 """Elements that are multiplied by one instruction, on processors with registers of 256 bits."""
@@ -29,31 +30,38 @@ Then a whole matrix is read as one stream, which the memory system follows at fu
 a stream of its own, took twice as long for one row of activations, and hid no memory behind arithmetic for more.
 """
 
-STEP = 2 * LANES
-"""Columns of a matrix are padded with zeros to a multiple of this."""
+N_REGISTERS = 32 if llvm.get_host_cpu_features().get("avx512vl") else 16
+"""Vector registers of LANES int16, or what comes near it: ARM has 32 of half that width."""
 
-_PREFETCHED_BYTES = 2048
-"""How far ahead weights are asked for; 1 to 4 KiB do about the same."""
+_CHAINS = 8
+"""Sums that grow side by side at least: an instruction takes four cycles until the next one can use its result, and two
+begin in each."""
+
+_MOST_STEPS = 4
+
+STEP = _MOST_STEPS * LANES
+"""Columns of a matrix are padded with zeros to a multiple of this."""
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _WIDE, _SUM = ir.VectorType(_I32, LANES), ir.VectorType(_I32, LANES // 2)
 
 
 def make_tile(n_rows: int, sum_stride: int) -> Callable[..., None]:
-    """A function (x, weights, n, sums): one pair of outputs for `n_rows` rows of activations.
+    """A function (x, x_stride, weights, n, ahead, sums): one pair of outputs for `n_rows` rows of activations.
 
-    x        address of int16 [n_rows, n]
+    x        address of int16 [n_rows, x_stride], of which the first `n` columns are read
     weights  address of int8 [n / LANES, PAIR, LANES]
     n        a multiple of STEP
-    sums     address of int32 [n_rows, sum_stride], whose first PAIR columns are written
+    ahead    so many bytes before they are needed, weights are asked for
+    sums     address of int32 [n_rows, sum_stride]; the products are added to its first PAIR columns
     """
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         _Tile(builder, n_rows, sum_stride).generate(*arguments)
         return context.get_dummy_value()
 
-    def tile(_context: Any, _x: Any, _weights: Any, _n: Any, _sums: Any) -> Any:
-        return types.void(*[types.intp] * 4), generate
+    def tile(_context: Any, _x: Any, _x_stride: Any, _weights: Any, _n: Any, _ahead: Any, _sums: Any) -> Any:
+        return types.void(*[types.intp] * 6), generate
 
     return intrinsic(tile)  # type: ignore[no-any-return]
 
@@ -63,20 +71,22 @@ class _Tile:
 
     def __init__(self, builder: Any, n_rows: int, sum_stride: int) -> None:
         self._builder, self._n_rows, self._sum_stride = builder, n_rows, sum_stride
-        # With few sums there is room to take two steps at once, so that their additions overlap.
-        self._unrolled = 2 if n_rows <= 4 else 1
+        # With few rows several steps are taken side by side, each with sums of its own.
+        self._n_steps = min(_MOST_STEPS, max(1, _CHAINS // (n_rows * PAIR)))
 
-    def generate(self, x: Any, weights: Any, n: Any, sums: Any) -> None:
+    def generate(self, x: Any, x_stride: Any, weights: Any, n: Any, ahead: Any, sums: Any) -> None:
         b = self._builder
         before, loop, after = b.block, b.append_basic_block("tile"), b.append_basic_block("tile.done")
         b.branch(loop)
         b.position_at_end(loop)
         k = b.phi(_I64)
-        totals = [b.phi(_SUM) for _ in range(self._n_rows * PAIR)]
-        grown: list[Any] = list(totals)
-        for step in range(self._unrolled):
-            grown = self._grow(grown, x, weights, n, b.add(k, _number(step * LANES)))
-        next_k = b.add(k, _number(self._unrolled * LANES))
+        n_sums = self._n_rows * PAIR
+        totals = [b.phi(_SUM) for _ in range(self._n_steps * n_sums)]
+        grown: list[Any] = []
+        for step in range(self._n_steps):
+            column = b.add(k, _number(step * LANES))
+            grown += self._grow(totals[step * n_sums : (step + 1) * n_sums], x, x_stride, weights, column, ahead)
+        next_k = b.add(k, _number(self._n_steps * LANES))
         k.add_incoming(_number(0), before)
         k.add_incoming(next_k, loop)
         for total, larger in zip(totals, grown, strict=True):
@@ -84,17 +94,20 @@ class _Tile:
             total.add_incoming(larger, loop)
         b.cbranch(b.icmp_signed("<", next_k, n), loop, after)
         b.position_at_end(after)
-        self._store(grown, sums)
+        for step in range(1, self._n_steps):
+            later = grown[step * n_sums : (step + 1) * n_sums]
+            grown[:n_sums] = [b.add(total, more) for total, more in zip(grown[:n_sums], later, strict=True)]
+        self._store(grown[:n_sums], sums)
 
-    def _grow(self, totals: list[Any], x: Any, weights: Any, n: Any, k: Any) -> list[Any]:
+    def _grow(self, totals: list[Any], x: Any, x_stride: Any, weights: Any, k: Any, ahead: Any) -> list[Any]:
         """`totals` with the products of columns k … k + LANES - 1 added."""
         b = self._builder
         pair_address = b.add(weights, b.mul(k, _number(PAIR)))
-        self._prefetch(pair_address)
+        self._prefetch(b.add(pair_address, ahead))
         pair = [self._load(b.add(pair_address, _number(out * LANES)), _I8) for out in range(PAIR)]
         grown = []
         for row in range(self._n_rows):
-            index = b.add(b.mul(n, _number(row)), k)
+            index = b.add(b.mul(x_stride, _number(row)), k)
             activations = self._load(b.add(x, b.mul(index, _number(2))), _I16)
             for out, weight in enumerate(pair):
                 grown.append(b.add(totals[row * PAIR + out], self._pair_sums(activations, weight)))
@@ -114,18 +127,18 @@ class _Tile:
 
     def _prefetch(self, address: Any) -> None:
         b, pointer = self._builder, _I8.as_pointer()
-        prefetch = _declare(b.module, ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32]), "llvm.prefetch.p0")
-        ahead = b.inttoptr(b.add(address, _number(_PREFETCHED_BYTES)), pointer)
+        prefetch = declare(b.module, ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32]), "llvm.prefetch.p0")
         is_read, keep_near, is_data = ir.Constant(_I32, 0), ir.Constant(_I32, 3), ir.Constant(_I32, 1)
-        b.call(prefetch, [ahead, is_read, keep_near, is_data])
+        b.call(prefetch, [b.inttoptr(address, pointer), is_read, keep_near, is_data])
 
     def _store(self, totals: list[Any], sums: Any) -> None:
         b = self._builder
-        reduce = _declare(b.module, ir.FunctionType(_I32, [_SUM]), f"llvm.vector.reduce.add.v{LANES // 2}i32")
+        reduce = declare(b.module, ir.FunctionType(_I32, [_SUM]), f"llvm.vector.reduce.add.v{LANES // 2}i32")
         for i, total in enumerate(totals):
             row, out = divmod(i, PAIR)
             address = b.add(sums, _number(4 * (row * self._sum_stride + out)))
-            b.store(b.call(reduce, [total]), b.inttoptr(address, _I32.as_pointer()))
+            target = b.inttoptr(address, _I32.as_pointer())
+            b.store(b.add(b.load(target), b.call(reduce, [total])), target)
 
 
 def _number(value: int) -> Any:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from numba import prange
 
 from rest_lsp.compiling import parallel_kernel
-from rest_lsp.engine.kernels.attention import attend
+from rest_lsp.engine.kernels.attention import MOST_ROWS, attend
 from rest_lsp.engine.kernels.product import multiply
 from rest_lsp.engine.kernels.rows import gate, normalise, rotate, to_integers
+from rest_lsp.engine.kernels.weighted_sums import SLOTS
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -77,7 +78,7 @@ def rotate_rows(
 
     query_norm, key_norm  [head_dim], or empty in models without
     """
-    n_kv_heads, d = keys.shape[0], keys.shape[1]
+    n_kv_heads, d = keys.shape[0], keys.shape[2]
     for part in prange(n_threads):
         for row in range(part, len(depths), n_threads):
             position, slot = past + depths[row], past + row
@@ -93,7 +94,7 @@ def rotate_rows(
                     continue
                 value = projected[row, (head + n_kv_heads) * d : (head + n_kv_heads + 1) * d]
                 for i in range(d):
-                    keys[head - n_heads, i, slot] = vector[i]
+                    keys[head - n_heads, slot // SLOTS, i, slot % SLOTS] = vector[i]
                     values[head - n_heads, slot, i] = value[i]
 
 
@@ -110,25 +111,29 @@ def attend_rows(
     out: Floats,
     n_threads: int,
 ) -> None:
-    """Every head of every row; scores  [n_threads, heads of a group or more, capacity], scratch."""
-    n_groups, d = keys.shape[0], keys.shape[1]
+    """Every head of every row; scores  [n_threads, MOST_ROWS * heads of a group or more, capacity], scratch."""
+    n, n_groups, d = len(depths), keys.shape[0], keys.shape[2]
     group = n_heads // n_groups
+    n_batches = (n + MOST_ROWS - 1) // MOST_ROWS
     # Heads of a group share what is read of keys and values; with few rows they are split so that all threads work.
-    splits = min(group, (n_threads + len(depths) * n_groups - 1) // (len(depths) * n_groups))
-    n_tasks = len(depths) * n_groups * splits
+    splits = min(group, (n_threads + n_batches * n_groups - 1) // (n_batches * n_groups))
+    n_tasks = n_batches * n_groups * splits
     for part in prange(n_threads):
         for task in range(part, n_tasks, n_threads):
-            row, kv_head, split = task // splits // n_groups, task // splits % n_groups, task % splits
+            batch, kv_head, split = task // splits // n_groups, task // splits % n_groups, task % splits
+            rows = slice(batch * n // n_batches, (batch + 1) * n // n_batches)
             first = (kv_head * group + split * group // splits) * d
             end = (kv_head * group + (split + 1) * group // splits) * d
             attend(
-                projected[row, first:end].reshape((-1, d)),
+                projected[rows, first:end],
+                d,
                 keys[kv_head],
                 values[kv_head],
                 past,
-                paths[row, : depths[row] + 1],
+                depths[rows],
+                paths[rows],
                 scores[part],
-                out[row, first:end].reshape((-1, d)),
+                out[rows, first:end],
             )
 
 

@@ -9,15 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from rest_lsp.compiling import kernel
-from rest_lsp.engine.kernels.lanes import LANES, PAIR, STEP, make_tile
+from rest_lsp.engine.kernels.lanes import LANES, N_REGISTERS, PAIR, STEP, make_tile
 
-_BLOCK = 16
+_BLOCK = 8
 """Pairs of outputs that are finished together, while their weights stay in a near cache for all rows."""
 
-_MOST_ROWS = 6
-"""Rows of a tile: twelve sums are what sixteen vector registers hold besides the operands."""
+_PANEL = 1280
+"""Columns, at most, that are multiplied before the next block's: a tile's rows then stay in the nearest cache."""
 
-_tile1, _tile2, _tile3, _tile4, _tile5, _tile6 = (make_tile(rows, _BLOCK * PAIR) for rows in range(1, _MOST_ROWS + 1))
+_MOST_ROWS = 9 if N_REGISTERS >= 32 else 6
+"""Rows of a tile: two sums each are what the vector registers hold besides the operands."""
+
+_NEAR_BYTES = 24 * 1024
+"""Rows of a panel that stay in the nearest cache beside the weights that pass through it."""
+
+_AHEAD = 2048
+"""So many bytes before they are needed, weights are asked for; 1 to 16 KiB do about the same."""
+
+_tile1, _tile2, _tile3, _tile4, _tile5, _tile6, _tile7, _tile8, _tile9 = (
+    make_tile(rows, _BLOCK * PAIR) for rows in range(1, 10)
+)
 
 
 def padded(n: int, multiple: int) -> int:
@@ -25,17 +36,34 @@ def padded(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
+def padded_columns(n_in: int) -> int:
+    """So many columns that they divide into panels of equal width."""
+    return padded(n_in, STEP * _n_panels(n_in))
+
+
+def _n_panels(n_in: int) -> int:
+    return -(-n_in // _PANEL)
+
+
 def interleave(weights: npt.NDArray[np.int8], out: npt.NDArray[np.int8]) -> None:
-    """Lay out int8 `[n_out, n_in]` for `multiply` in `out` `[pairs, steps, PAIR, LANES]`, zeros where there is none."""
+    """Lay out int8 `[n_out, n_in]` for `multiply` in `out`, see `interleaved_shape`; zeros where there is none."""
     n_out, n_in = weights.shape
-    rows = np.zeros((out.shape[0] * PAIR, out.shape[1] * LANES), np.int8)
+    n_blocks, n_panels, pairs, steps, outs, lanes = out.shape
+    rows = np.zeros((n_blocks * pairs * outs, n_panels * steps * lanes), np.int8)
     rows[:n_out, :n_in] = weights
-    out[:] = rows.reshape(out.shape[0], PAIR, out.shape[1], LANES).swapaxes(1, 2)
+    out[:] = rows.reshape(n_blocks, pairs, outs, n_panels, steps, lanes).transpose(0, 3, 1, 4, 2, 5)
 
 
-def interleaved_shape(n_out: int, n_in: int) -> tuple[int, int, int, int]:
-    """The shape of `interleave`'s result."""
-    return padded(n_out, PAIR) // PAIR, padded(n_in, STEP) // LANES, PAIR, LANES
+def interleaved_shape(n_out: int, n_in: int) -> tuple[int, int, int, int, int, int]:
+    """Blocks, panels, pairs of outputs, steps, outputs of a pair, lanes: all in the order in which they are read."""
+    n_panels = _n_panels(n_in)
+    n_blocks = padded(n_out, _BLOCK * PAIR) // (_BLOCK * PAIR)
+    return n_blocks, n_panels, _BLOCK, padded_columns(n_in) // n_panels // LANES, PAIR, LANES
+
+
+def padded_outputs(n_out: int) -> int:
+    """Outputs with those that fill the last block."""
+    return padded(n_out, _BLOCK * PAIR)
 
 
 def largest_activation(n_in: int) -> int:
@@ -66,20 +94,17 @@ def multiply(
     weights   see `interleave`; w_scales, bias  [n_out padded]
     out       [n_rows or more, n_out or more]
     """
-    n_pairs = weights.shape[0]
-    first, last = part * n_pairs // n_parts, (part + 1) * n_pairs // n_parts
-    sums = np.empty((_MOST_ROWS, _BLOCK * PAIR), np.int32)
-    n_groups = (n_rows + _MOST_ROWS - 1) // _MOST_ROWS
-    for block in range(first, last, _BLOCK):
-        end = min(block + _BLOCK, last)
-        columns = slice(block * PAIR, end * PAIR)
-        for group in range(n_groups):
-            row, next_row = group * n_rows // n_groups, (group + 1) * n_rows // n_groups
-            _add_up(x[row:next_row], weights[block:end], sums)
-            for i in range(next_row - row):
-                _scale(
-                    sums[i], x_scales[row + i], w_scales[columns], bias[columns], out[row + i, columns], factor, adds
-                )
+    n_blocks, n_panels, block_columns = weights.shape[0], weights.shape[1], _BLOCK * PAIR
+    width = x.shape[1] // n_panels
+    sums = np.empty((n_rows, block_columns), np.int32)
+    for block in range(part * n_blocks // n_parts, (part + 1) * n_blocks // n_parts):
+        columns = slice(block * block_columns, (block + 1) * block_columns)
+        sums[:] = 0
+        for panel in range(n_panels):
+            x_panel = x[:n_rows, panel * width : (panel + 1) * width]
+            _add_up(x_panel, x.shape[1], weights[block, panel], sums)
+        for row in range(n_rows):
+            _scale(sums[row], x_scales[row], w_scales[columns], bias[columns], out[row, columns], factor, adds)
 
 
 @kernel
@@ -101,21 +126,44 @@ def _scale(
 
 
 @kernel
-def _add_up(x: npt.NDArray[np.int16], weights: npt.NDArray[np.int8], sums: npt.NDArray[np.int32]) -> None:
-    """Integer dot products of at most _MOST_ROWS rows with at most _BLOCK pairs."""
-    n, pair_bytes = x.shape[1], PAIR * x.shape[1]
+def _add_up(
+    x: npt.NDArray[np.int16], x_stride: int, weights: npt.NDArray[np.int8], sums: npt.NDArray[np.int32]
+) -> None:
+    """Integer dot products of all rows with the pairs of one panel, added to `sums`.
+
+    Few rows take turns with each pair, many with each block.  While a second group of rows finds the weights near,
+    nothing is asked of the memory, so such a time has to be short; but the rows have to stay near, too.
+    """
+    n_rows, n, n_pairs = x.shape[0], x.shape[1], weights.shape[0]
+    n_groups = (n_rows + _MOST_ROWS - 1) // _MOST_ROWS
+    turn = 1 if n_rows * n * x.itemsize <= _NEAR_BYTES else n_pairs
+    row_bytes, pair_bytes, sum_bytes = x_stride * x.itemsize, PAIR * n, sums.shape[1] * sums.itemsize
     rows, first_pair, target = x.ctypes.data, weights.ctypes.data, sums.ctypes.data
-    for pair in range(weights.shape[0]):
-        pair_weights, pair_sums = first_pair + pair_bytes * pair, target + PAIR * sums.itemsize * pair
-        if x.shape[0] == 1:
-            _tile1(rows, pair_weights, n, pair_sums)
-        elif x.shape[0] == 2:
-            _tile2(rows, pair_weights, n, pair_sums)
-        elif x.shape[0] == 3:
-            _tile3(rows, pair_weights, n, pair_sums)
-        elif x.shape[0] == 4:
-            _tile4(rows, pair_weights, n, pair_sums)
-        elif x.shape[0] == 5:
-            _tile5(rows, pair_weights, n, pair_sums)
-        else:
-            _tile6(rows, pair_weights, n, pair_sums)
+    for begin in range(0, n_pairs, turn):
+        for group in range(n_groups):
+            row, next_row = group * n_rows // n_groups, (group + 1) * n_rows // n_groups
+            for pair in range(begin, min(begin + turn, n_pairs)):
+                pair_sums = target + row * sum_bytes + pair * PAIR * sums.itemsize
+                _tile(next_row - row, rows + row * row_bytes, x_stride, first_pair + pair * pair_bytes, n, pair_sums)
+
+
+@kernel
+def _tile(n_rows: int, x: int, x_stride: int, weights: int, n: int, sums: int) -> None:
+    if n_rows == 1:
+        _tile1(x, x_stride, weights, n, _AHEAD, sums)
+    elif n_rows == 2:
+        _tile2(x, x_stride, weights, n, _AHEAD, sums)
+    elif n_rows == 3:
+        _tile3(x, x_stride, weights, n, _AHEAD, sums)
+    elif n_rows == 4:
+        _tile4(x, x_stride, weights, n, _AHEAD, sums)
+    elif n_rows == 5:
+        _tile5(x, x_stride, weights, n, _AHEAD, sums)
+    elif n_rows == 6:
+        _tile6(x, x_stride, weights, n, _AHEAD, sums)
+    elif n_rows == 7:
+        _tile7(x, x_stride, weights, n, _AHEAD, sums)
+    elif n_rows == 8:
+        _tile8(x, x_stride, weights, n, _AHEAD, sums)
+    else:
+        _tile9(x, x_stride, weights, n, _AHEAD, sums)
