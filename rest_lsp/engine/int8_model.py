@@ -18,10 +18,9 @@ from torch import Tensor
 
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.int8_weights import read_weights, shape_of
-from rest_lsp.engine.kernels.attention import MOST_ROWS
+from rest_lsp.engine.kernels.attention import SLOTS, n_blocks, scratch_shape
 from rest_lsp.engine.kernels.forward import Matrix, Rows, Scratch, forward, project
-from rest_lsp.engine.kernels.product import padded, padded_columns
-from rest_lsp.engine.kernels.weighted_sums import SLOTS
+from rest_lsp.engine.kernels.product import padded_columns
 from rest_lsp.engine.kv_cache import KVCache
 from rest_lsp.engine.own_cores import own_cores
 from rest_lsp.models.packed import DecoderConfig, PackedModel
@@ -55,7 +54,7 @@ class Int8Model:
 
     def new_cache(self) -> KVCache:
         c = self.config
-        keys = torch.zeros(c.n_layers, c.n_kv_heads, _in_slots(self._capacity), c.head_dim, SLOTS)
+        keys = torch.zeros(c.n_layers, c.n_kv_heads, n_blocks(self._capacity), c.head_dim, SLOTS)
         values = torch.zeros(c.n_layers, c.n_kv_heads, self._capacity, c.head_dim)
         return KVCache(keys, values, self._capacity)
 
@@ -77,8 +76,7 @@ class Int8Model:
             cache.values[..., past + row, :] = cache.values[..., past + origin, :]
 
     def copy_slots(self, source: KVCache, target: KVCache, n: int) -> None:
-        n_blocks = _in_slots(n)
-        target.keys[:, :, :n_blocks] = source.keys[:, :, :n_blocks]
+        target.keys[:, :, : n_blocks(n)] = source.keys[:, :, : n_blocks(n)]
         target.values[..., :n, :] = source.values[..., :n, :]
 
     def _run(self, rows: Rows, cache: KVCache) -> None:
@@ -108,11 +106,6 @@ class Int8Model:
 def _key_of(cache: KVCache, slot: int) -> Tensor:
     """The keys of one slot, [n_layers, n_kv_heads, head_dim], to be read or written."""
     return cache.keys[:, :, slot // SLOTS, :, slot % SLOTS]
-
-
-def _in_slots(n: int) -> int:
-    """Blocks that hold `n` slots."""
-    return padded(n, SLOTS) // SLOTS
 
 
 def _n_bytes(matrix: Matrix) -> int:
@@ -145,7 +138,7 @@ def _scratch(config: DecoderConfig, n_rows: int, n_threads: int, capacity: int) 
         attended_integers=_integers(n_rows, attended),
         gated_integers=_integers(n_rows, c.ffn_size),
         scales=_floats(n_rows),
-        scores=_floats(n_threads, MOST_ROWS * c.n_heads // c.n_kv_heads, padded(capacity, SLOTS)),
+        scores=_floats(n_threads, *scratch_shape(c.n_heads // c.n_kv_heads, capacity)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import time
@@ -11,13 +12,20 @@ from pathlib import Path
 import numba
 import torch
 
-import rest_lsp
 from rest_lsp.cancellation import CancelToken
-from rest_lsp.compiling import sources_digest
 from rest_lsp.drafting.cost_model import StepCost
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.engine import GREEDY, MAX_TREE, Engine
 from rest_lsp.engine.sampling import pick
+
+
+def digest_of(folder: Path) -> str:
+    """Of the sources in a folder."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))).hexdigest()[:8]
+
+
+KERNELS = digest_of(Path(__file__).parent / "kernels")
+"""As they were when this process began: other kernels have other costs."""
 
 TOKENS = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, MAX_TREE + 1)
 CONTEXTS = (64, 640)
@@ -54,8 +62,7 @@ def machine_key() -> str:
     capability = torch.backends.cpu.get_cpu_capability()
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     compilers = f"torch{torch.__version__}-numba{numba.__version__}"
-    kernels = sources_digest(Path(rest_lsp.__file__).parent)[:8]
-    return f"{platform.machine()}-{capability}-{os.cpu_count()}-{gpu}-{compilers}-{kernels}"
+    return f"{platform.machine()}-{capability}-{os.cpu_count()}-{gpu}-{compilers}-{KERNELS}"
 
 
 def chain(tokens: Sequence[int]) -> DraftTree:

@@ -25,6 +25,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "own-heads": {"n_kv_heads": 4, "qk_norm": False},
     "one-key-head": {"n_kv_heads": 1, "qkv_bias": False, "o_bias": False, "mlp_bias": False},
     "odd": {"n_heads": 6, "n_kv_heads": 3, "head_dim": 16, "hidden_size": 80, "ffn_size": 208},
+    "seven-heads": {"n_heads": 7, "n_kv_heads": 1, "head_dim": 24},
     "wide": {"n_heads": 8, "n_kv_heads": 2, "head_dim": 64, "hidden_size": 512, "ffn_size": 1376, "n_layers": 1},
 }
 PROMPT = [(37 * i * i + 11 * i) % 448 for i in range(70)]
@@ -87,17 +88,35 @@ def test_any_drafter_gives_the_tokens_and_probabilities_of_plain_decoding(
     assert accepted > 40
 
 
+def test_what_stands_behind_the_cache_is_not_seen(tmp_path: Path) -> None:
+    """Slots of other texts, in the last block of the cache, too; its capacity is no multiple of a block."""
+    engine = tiny_engine(tmp_path, "int8", capacity=203)
+    tokens = [(37 * i * i + 11 * i) % 448 for i in range(203)]
+    for length in (15, 16, 17, 202):
+        found = []
+        for stale in (0.0, float("nan"), 1e30):
+            engine.forget()
+            engine.verifier.cache.keys.fill_(stale)
+            engine.verifier.cache.values.fill_(stale)
+            engine.verifier.prefill(tokens[:length], CancelToken())
+            found.append(engine.verifier.verify(tokens[-1], EMPTY_TREE)[0].clone())
+        assert torch.isfinite(found[0]).all()
+        assert all(torch.equal(found[0], other) for other in found[1:])
+
+
 @pytest.mark.parametrize("dtype", CPU_DTYPES)
-def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype: str) -> None:
+@pytest.mark.parametrize("length", [len(PROMPT), 78])
+def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype: str, length: int) -> None:
     engine = tiny_engine(tmp_path, dtype)
     verifier = engine.verifier
-    plain = run(engine, PROMPT, NoDrafter(), max_tokens=12)
-    verifier.prefill(PROMPT[:-1], CancelToken())
-    for root in [PROMPT[-1], *plain[:3]]:
+    prompt = [(37 * i * i + 11 * i) % 448 for i in range(length)]
+    plain = run(engine, prompt, NoDrafter(), max_tokens=12)
+    verifier.prefill(prompt[:-1], CancelToken())
+    for root in [prompt[-1], *plain[:3]]:
         verifier.verify(root, EMPTY_TREE)
         verifier.keep([])
     plainly = slots(verifier.cache)
-    verifier.cache.roll_back(len(PROMPT) - 1)
+    verifier.cache.roll_back(len(prompt) - 1)
     wrong = [(token + 1) % 448 for token in plain]
     tree = DraftTree(
         tokens=[plain[0], wrong[1], plain[1], wrong[2], plain[2], wrong[0]],
@@ -107,9 +126,9 @@ def test_the_kept_path_leaves_the_cache_of_plain_decoding(tmp_path: Path, dtype:
         places=[None] * 6,
         sources=["test"] * 6,
     )
-    verifier.verify(PROMPT[-1], tree)
+    verifier.verify(prompt[-1], tree)
     verifier.keep([0, 2, 4])
-    assert verifier.cache.tokens == [*PROMPT, *plain[:3]]
+    assert verifier.cache.tokens == [*prompt, *plain[:3]]
     assert slots(verifier.cache) == plainly
 
 

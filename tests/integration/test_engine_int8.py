@@ -24,7 +24,7 @@ from tests.fakes_models import RandomSource, tiny_config
 PROBE = "from rest_lsp.engine.kernels.check import product_is_exact; print(product_is_exact(160))"
 
 
-@pytest.mark.parametrize("n_in", [16, 50, 896, 4864, 8960])
+@pytest.mark.parametrize("n_in", [16, 50, 896, 1281, 1300, 2570, 4864, 8960])
 def test_sums_are_exact_for_the_inputs_that_overflow_first(n_in: int) -> None:
     assert product_is_exact(n_in)
 
@@ -96,6 +96,10 @@ SHAPES: dict[str, DecoderConfig] = {
         **SIZES, embedding_multiplier=6.0, attention_multiplier=0.2, residual_multiplier=0.5, logits_divisor=4.0
     ),
     "uneven": tiny_config(**{**SIZES, "hidden_size": 72, "ffn_size": 100}, vocab_size=451),
+    "seven-heads": tiny_config(**{**SIZES, "head_dim": 24}, n_heads=7, n_kv_heads=1),
+    "three-heads": tiny_config(**{**SIZES, "head_dim": 8}, n_heads=3, n_kv_heads=1),
+    "own-heads": tiny_config(**{**SIZES, "head_dim": 32}, n_heads=4, n_kv_heads=4),
+    "several-panels": tiny_config(**{**SIZES, "ffn_size": 1400}),
 }
 
 

@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from rest_lsp.engine.cuda_graphs import Compute
-from rest_lsp.engine.step_timing import ALWAYS_MEASURED, CONTEXTS, TOKENS, measure_step_cost
+from rest_lsp.engine.step_timing import (
+    ALWAYS_MEASURED,
+    CONTEXTS,
+    KERNELS,
+    TOKENS,
+    digest_of,
+    machine_key,
+    measure_step_cost,
+)
 from tests.engines import static_engine, tiny_engine
 
 
@@ -54,3 +62,11 @@ def test_what_a_width_takes_once_is_no_part_of_its_cost(
     for points in cost.measured.values():
         assert [n for n, _ in points] == list(TOKENS)
         assert points[-1][1] == pytest.approx(1.65)
+
+
+def test_costs_are_kept_for_the_kernels_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "product.py").write_text("TILE = 6\n", encoding="utf-8")
+    before = digest_of(tmp_path)
+    (tmp_path / "product.py").write_text("TILE = 9\n", encoding="utf-8")
+    assert digest_of(tmp_path) != before
+    assert machine_key().endswith(KERNELS)

@@ -12,10 +12,13 @@ import numpy.typing as npt
 from rest_lsp.compiling import kernel, reordering_kernel
 from rest_lsp.engine.kernels.lanes import fma
 from rest_lsp.engine.kernels.rows import exponential, largest
-from rest_lsp.engine.kernels.weighted_sums import MOST_WEIGHTS, SLOTS, make_weighted_sums
+from rest_lsp.engine.kernels.weighted_sums import MOST_WEIGHTS, WIDTH, make_weighted_sums
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
+
+SLOTS = WIDTH
+"""Neighbouring slots whose keys lie together, as a block."""
 
 MOST_ROWS = 4
 """Rows that are attended together: they share what is read of keys and values, while their scores stay near."""
@@ -27,10 +30,21 @@ _score1, _score2, _score3, _score4 = (make_weighted_sums(n, continues=False) for
 _blend1, _blend2, _blend3, _blend4 = (make_weighted_sums(n, continues=True) for n in range(1, MOST_WEIGHTS + 1))
 
 
+def n_blocks(n_slots: int) -> int:
+    """Blocks that hold so many slots."""
+    return -(-n_slots // SLOTS)
+
+
+def scratch_shape(group: int, capacity: int) -> tuple[int, int]:
+    """Scores of all heads that a thread attends at a time; those of the last block's other slots are written, too."""
+    return MOST_ROWS * group, n_blocks(capacity) * SLOTS
+
+
 @kernel
 def attend(
     queries: Floats,
-    d: int,
+    first: int,
+    n_heads: int,
     keys: Floats,
     values: Floats,
     past: int,
@@ -41,18 +55,16 @@ def attend(
 ) -> None:
     """softmax(queries keysᵀ) values over the slots [0, past) and past + path, for heads that share keys and values.
 
-    queries, out  [rows, heads * d], parts of longer rows; queries are scaled
-    keys          [blocks, d, SLOTS]: a column for each slot, so that a register holds neighbouring slots
-    values        [capacity, d]
+    queries, out  [rows, head_dim for each head …], of which heads [first, first + n_heads) are read and written;
+                  queries are scaled, and what stands behind them is not looked at
+    keys          [blocks, head_dim, SLOTS]: a column for each slot, so that a register holds neighbouring slots
+    values        [capacity, head_dim]
     depths        [rows]
     paths         [rows, …]: paths[i, : depths[i] + 1] are row i's ancestors in the pass and itself, ascending
-    scores        scratch, [rows * heads or more, capacity]
+    scores        scratch, see `scratch_shape`
     """
-    n_heads = queries.shape[1] // d
-    furthest = 0
-    for row in range(len(depths)):
-        furthest = max(furthest, paths[row, depths[row]])
-    _score(queries, d, keys, past + furthest + 1, scores)
+    last = len(depths) - 1
+    _score(queries, first, n_heads, keys, past + paths[last, depths[last]] + 1, scores)
     for row in range(len(depths)):
         path = paths[row, : depths[row] + 1]
         for head in range(n_heads):
@@ -60,34 +72,34 @@ def attend(
             for i in range(len(path)):
                 line[past + i] = line[past + path[i]]
             _to_shares(line[: past + len(path)])
-    _blend(scores, d, values, past, out)
+    _blend(scores, first, n_heads, values, past, out)
+    d = values.shape[1]
     for row in range(len(depths)):
         for head in range(n_heads):
-            line = scores[row * n_heads + head]
+            shares, column = scores[row * n_heads + head], (first + head) * d
             for i in range(depths[row] + 1):
-                _add(line[past + i], values[past + paths[row, i]], out[row, head * d : (head + 1) * d])
+                _add(shares[past + i], values[past + paths[row, i]], out[row, column : column + d])
 
 
 @kernel
-def _score(queries: Floats, d: int, keys: Floats, n: int, scores: Floats) -> None:
+def _score(queries: Floats, first: int, n_heads: int, keys: Floats, n: int, scores: Floats) -> None:
     """Dot products with the first `n` keys, and with what stands behind them in their last block."""
-    n_heads = queries.shape[1] // d
-    capacity = scores.shape[1]
+    d, stride = keys.shape[1], scores.shape[1]
     for block in range((n + SLOTS - 1) // SLOTS):
         vectors = keys[block].ctypes.data
         for row in range(queries.shape[0]):
             for head in range(0, n_heads, MOST_WEIGHTS):
-                weights = queries[row, head * d :].ctypes.data
+                weights = queries[row, (first + head) * d :].ctypes.data
                 target = scores[row * n_heads + head, block * SLOTS :].ctypes.data
                 left = n_heads - head
                 if left == 1:
-                    _score1(weights, d, vectors, SLOTS, d, target, capacity)
+                    _score1(weights, d, vectors, SLOTS, d, target, stride)
                 elif left == 2:
-                    _score2(weights, d, vectors, SLOTS, d, target, capacity)
+                    _score2(weights, d, vectors, SLOTS, d, target, stride)
                 elif left == 3:
-                    _score3(weights, d, vectors, SLOTS, d, target, capacity)
+                    _score3(weights, d, vectors, SLOTS, d, target, stride)
                 else:
-                    _score4(weights, d, vectors, SLOTS, d, target, capacity)
+                    _score4(weights, d, vectors, SLOTS, d, target, stride)
 
 
 @reordering_kernel
@@ -110,50 +122,51 @@ def _to_shares(scores: Floats) -> None:
 
 
 @kernel
-def _blend(shares: Floats, d: int, values: Floats, past: int, out: Floats) -> None:
+def _blend(shares: Floats, first: int, n_heads: int, values: Floats, past: int, out: Floats) -> None:
     """Sums of shares times values over the slots before the pass, slot after slot."""
-    for row in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            out[row, i] = np.float32(0)
+    d = values.shape[1]
+    out[:, first * d : (first + n_heads) * d] = 0
     for start in range(0, past, _STRETCH):
         n = min(_STRETCH, past - start)
         for row in range(out.shape[0]):
-            for column in range(0, d - SLOTS + 1, SLOTS):
-                _blend_columns(shares, row, d, values, start, n, column, out)
-            _blend_rest(shares, row, d, values, start, n, out)
+            for column in range(0, d - WIDTH + 1, WIDTH):
+                _blend_columns(shares, row, first, n_heads, values, start, n, column, out)
+            _blend_rest(shares, row, first, n_heads, values, start, n, out)
 
 
 @kernel
 def _blend_columns(
-    shares: Floats, row: int, d: int, values: Floats, start: int, n: int, column: int, out: Floats
+    shares: Floats, row: int, first: int, n_heads: int, values: Floats, start: int, n: int, column: int, out: Floats
 ) -> None:
-    """SLOTS columns of all heads of a row."""
-    n_heads = out.shape[1] // d
-    capacity = shares.shape[1]
+    """WIDTH columns of all heads of a row."""
+    d, stride = values.shape[1], shares.shape[1]
     vectors = values[start, column:].ctypes.data
     for head in range(0, n_heads, MOST_WEIGHTS):
         weights = shares[row * n_heads + head, start:].ctypes.data
-        target = out[row, head * d + column :].ctypes.data
+        target = out[row, (first + head) * d + column :].ctypes.data
         left = n_heads - head
         if left == 1:
-            _blend1(weights, capacity, vectors, d, n, target, d)
+            _blend1(weights, stride, vectors, d, n, target, d)
         elif left == 2:
-            _blend2(weights, capacity, vectors, d, n, target, d)
+            _blend2(weights, stride, vectors, d, n, target, d)
         elif left == 3:
-            _blend3(weights, capacity, vectors, d, n, target, d)
+            _blend3(weights, stride, vectors, d, n, target, d)
         else:
-            _blend4(weights, capacity, vectors, d, n, target, d)
+            _blend4(weights, stride, vectors, d, n, target, d)
 
 
 @kernel
-def _blend_rest(shares: Floats, row: int, d: int, values: Floats, start: int, n: int, out: Floats) -> None:
-    """The columns behind the last SLOTS, which few models have."""
-    n_heads = out.shape[1] // d
-    for column in range(d // SLOTS * SLOTS, d):
+def _blend_rest(
+    shares: Floats, row: int, first: int, n_heads: int, values: Floats, start: int, n: int, out: Floats
+) -> None:
+    """The columns behind the last WIDTH, which few models have."""
+    d = values.shape[1]
+    for column in range(d // WIDTH * WIDTH, d):
         for head in range(n_heads):
+            total = out[row, (first + head) * d + column]
             for slot in range(start, start + n):
-                share = shares[row * n_heads + head, slot]
-                out[row, head * d + column] = fma(share, values[slot, column], out[row, head * d + column])
+                total = fma(shares[row * n_heads + head, slot], values[slot, column], total)
+            out[row, (first + head) * d + column] = total
 
 
 @kernel

@@ -27,7 +27,8 @@ Activations = npt.NDArray[np.int16]
 
 
 class Matrix(NamedTuple):
-    """The same projection of all layers: weights [n_layers, n_out, n_in] int8; scales and bias [n_layers, n_out]."""
+    """The same projection of all layers: int8 weights, each layer's laid out as `product.interleave` does; scales and
+    bias [n_layers, n_out padded]."""
 
     weights: npt.NDArray[np.int8]
     scales: Floats
@@ -106,7 +107,7 @@ def forward(
 ) -> None:
     """Write keys and values of all rows, and leave the last layer's output in `scratch.hidden`.
 
-    keys    [n_layers, n_kv_heads, capacity / SLOTS, head_dim, SLOTS]
+    keys    [n_layers, n_kv_heads, blocks, head_dim, attention.SLOTS]
     values  [n_layers, n_kv_heads, capacity, head_dim]
     """
     for row in range(len(rows.tokens)):

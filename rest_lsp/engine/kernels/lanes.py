@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
+import numba
 import numba.extending
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, codegen
 
 intrinsic: Any = numba.extending.intrinsic
+get_host_cpu_features: Any = codegen.get_host_cpu_features
 declare: Any = cgutils.get_or_insert_function
 
 LANES = 16
@@ -30,29 +31,34 @@ Then a whole matrix is read as one stream, which the memory system follows at fu
 a stream of its own, took twice as long for one row of activations, and hid no memory behind arithmetic for more.
 """
 
-N_REGISTERS = 32 if llvm.get_host_cpu_features().get("avx512vl") else 16
+_config: Any = numba.config
+_FEATURES: str = get_host_cpu_features() if _config.CPU_FEATURES is None else _config.CPU_FEATURES
+
+N_REGISTERS = 32 if "+avx512vl" in _FEATURES.split(",") else 16
 """Vector registers of LANES int16, or what comes near it: ARM has 32 of half that width."""
 
 _CHAINS = 8
-"""Sums that grow side by side at least: an instruction takes four cycles until the next one can use its result, and two
+"""Sums that should grow side by side: an instruction takes about four cycles until another can use its result, and two
 begin in each."""
 
 _MOST_STEPS = 4
 
+_PREFETCHED_BYTES = 2048
+"""How far ahead weights are asked for; 1 to 16 KiB do about the same."""
+
 STEP = _MOST_STEPS * LANES
 """Columns of a matrix are padded with zeros to a multiple of this."""
 
-_I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_I8, _I16, _I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _WIDE, _SUM = ir.VectorType(_I32, LANES), ir.VectorType(_I32, LANES // 2)
 
 
 def make_tile(n_rows: int, sum_stride: int) -> Callable[..., None]:
-    """A function (x, x_stride, weights, n, ahead, sums): one pair of outputs for `n_rows` rows of activations.
+    """A function (x, x_stride, weights, n, sums): one pair of outputs for `n_rows` rows of activations.
 
     x        address of int16 [n_rows, x_stride], of which the first `n` columns are read
     weights  address of int8 [n / LANES, PAIR, LANES]
     n        a multiple of STEP
-    ahead    so many bytes before they are needed, weights are asked for
     sums     address of int32 [n_rows, sum_stride]; the products are added to its first PAIR columns
     """
 
@@ -60,8 +66,8 @@ def make_tile(n_rows: int, sum_stride: int) -> Callable[..., None]:
         _Tile(builder, n_rows, sum_stride).generate(*arguments)
         return context.get_dummy_value()
 
-    def tile(_context: Any, _x: Any, _x_stride: Any, _weights: Any, _n: Any, _ahead: Any, _sums: Any) -> Any:
-        return types.void(*[types.intp] * 6), generate
+    def tile(_context: Any, _x: Any, _x_stride: Any, _weights: Any, _n: Any, _sums: Any) -> Any:
+        return types.void(*[types.intp] * 5), generate
 
     return intrinsic(tile)  # type: ignore[no-any-return]
 
@@ -74,20 +80,20 @@ class _Tile:
         # With few rows several steps are taken side by side, each with sums of its own.
         self._n_steps = min(_MOST_STEPS, max(1, _CHAINS // (n_rows * PAIR)))
 
-    def generate(self, x: Any, x_stride: Any, weights: Any, n: Any, ahead: Any, sums: Any) -> None:
+    def generate(self, x: Any, x_stride: Any, weights: Any, n: Any, sums: Any) -> None:
         b = self._builder
         before, loop, after = b.block, b.append_basic_block("tile"), b.append_basic_block("tile.done")
         b.branch(loop)
         b.position_at_end(loop)
-        k = b.phi(_I64)
+        k = b.phi(I64)
         n_sums = self._n_rows * PAIR
         totals = [b.phi(_SUM) for _ in range(self._n_steps * n_sums)]
         grown: list[Any] = []
         for step in range(self._n_steps):
-            column = b.add(k, _number(step * LANES))
-            grown += self._grow(totals[step * n_sums : (step + 1) * n_sums], x, x_stride, weights, column, ahead)
-        next_k = b.add(k, _number(self._n_steps * LANES))
-        k.add_incoming(_number(0), before)
+            column = b.add(k, number(step * LANES))
+            grown += self._grow(totals[step * n_sums : (step + 1) * n_sums], x, x_stride, weights, column)
+        next_k = b.add(k, number(self._n_steps * LANES))
+        k.add_incoming(number(0), before)
         k.add_incoming(next_k, loop)
         for total, larger in zip(totals, grown, strict=True):
             total.add_incoming(ir.Constant(_SUM, [0] * (LANES // 2)), before)
@@ -99,16 +105,16 @@ class _Tile:
             grown[:n_sums] = [b.add(total, more) for total, more in zip(grown[:n_sums], later, strict=True)]
         self._store(grown[:n_sums], sums)
 
-    def _grow(self, totals: list[Any], x: Any, x_stride: Any, weights: Any, k: Any, ahead: Any) -> list[Any]:
+    def _grow(self, totals: list[Any], x: Any, x_stride: Any, weights: Any, k: Any) -> list[Any]:
         """`totals` with the products of columns k … k + LANES - 1 added."""
         b = self._builder
-        pair_address = b.add(weights, b.mul(k, _number(PAIR)))
-        self._prefetch(b.add(pair_address, ahead))
-        pair = [self._load(b.add(pair_address, _number(out * LANES)), _I8) for out in range(PAIR)]
+        pair_address = b.add(weights, b.mul(k, number(PAIR)))
+        self._prefetch(b.add(pair_address, number(_PREFETCHED_BYTES)))
+        pair = [self._load(b.add(pair_address, number(out * LANES)), _I8) for out in range(PAIR)]
         grown = []
         for row in range(self._n_rows):
-            index = b.add(b.mul(x_stride, _number(row)), k)
-            activations = self._load(b.add(x, b.mul(index, _number(2))), _I16)
+            index = b.add(b.mul(x_stride, number(row)), k)
+            activations = self._load(b.add(x, b.mul(index, number(2))), _I16)
             for out, weight in enumerate(pair):
                 grown.append(b.add(totals[row * PAIR + out], self._pair_sums(activations, weight)))
         return grown
@@ -136,13 +142,14 @@ class _Tile:
         reduce = declare(b.module, ir.FunctionType(_I32, [_SUM]), f"llvm.vector.reduce.add.v{LANES // 2}i32")
         for i, total in enumerate(totals):
             row, out = divmod(i, PAIR)
-            address = b.add(sums, _number(4 * (row * self._sum_stride + out)))
+            address = b.add(sums, number(4 * (row * self._sum_stride + out)))
             target = b.inttoptr(address, _I32.as_pointer())
             b.store(b.add(b.load(target), b.call(reduce, [total])), target)
 
 
-def _number(value: int) -> Any:
-    return ir.Constant(_I64, value)
+def number(value: int) -> Any:
+    """A constant of 64 bits."""
+    return ir.Constant(I64, value)
 
 
 def _fma(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:

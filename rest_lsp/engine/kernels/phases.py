@@ -11,10 +11,9 @@ import numpy.typing as npt
 from numba import prange
 
 from rest_lsp.compiling import parallel_kernel
-from rest_lsp.engine.kernels.attention import MOST_ROWS, attend
+from rest_lsp.engine.kernels.attention import MOST_ROWS, SLOTS, attend
 from rest_lsp.engine.kernels.product import multiply
 from rest_lsp.engine.kernels.rows import gate, normalise, rotate, to_integers
-from rest_lsp.engine.kernels.weighted_sums import SLOTS
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -111,29 +110,29 @@ def attend_rows(
     out: Floats,
     n_threads: int,
 ) -> None:
-    """Every head of every row; scores  [n_threads, MOST_ROWS * heads of a group or more, capacity], scratch."""
-    n, n_groups, d = len(depths), keys.shape[0], keys.shape[2]
+    """Every head of every row; `scores` is scratch, [n_threads, …], see `attention.scratch_shape`."""
+    n, n_groups = len(depths), keys.shape[0]
     group = n_heads // n_groups
-    n_batches = (n + MOST_ROWS - 1) // MOST_ROWS
-    # Heads of a group share what is read of keys and values; with few rows they are split so that all threads work.
+    # Rows share what is read of keys and values, and so do the heads of a group; both are split before threads idle.
+    n_batches = max((n + MOST_ROWS - 1) // MOST_ROWS, min(n, n_threads // n_heads))
     splits = min(group, (n_threads + n_batches * n_groups - 1) // (n_batches * n_groups))
     n_tasks = n_batches * n_groups * splits
     for part in prange(n_threads):
         for task in range(part, n_tasks, n_threads):
             batch, kv_head, split = task // splits // n_groups, task // splits % n_groups, task % splits
             rows = slice(batch * n // n_batches, (batch + 1) * n // n_batches)
-            first = (kv_head * group + split * group // splits) * d
-            end = (kv_head * group + (split + 1) * group // splits) * d
+            first, end = split * group // splits, (split + 1) * group // splits
             attend(
-                projected[rows, first:end],
-                d,
+                projected[rows],
+                kv_head * group + first,
+                end - first,
                 keys[kv_head],
                 values[kv_head],
                 past,
                 depths[rows],
                 paths[rows],
                 scores[part],
-                out[rows, first:end],
+                out[rows],
             )
 
 

@@ -15,16 +15,13 @@ _BLOCK = 8
 """Pairs of outputs that are finished together, while their weights stay in a near cache for all rows."""
 
 _PANEL = 1280
-"""Columns, at most, that are multiplied before the next block's: a tile's rows then stay in the nearest cache."""
+"""Columns, at most, that are multiplied at a time: so much of the rows of a tile stays in the nearest cache."""
 
 _MOST_ROWS = 9 if N_REGISTERS >= 32 else 6
-"""Rows of a tile: two sums each are what the vector registers hold besides the operands."""
+"""Rows of a tile: their sums, two each, and their operands, which LLVM loads all at once, fill the vector registers."""
 
 _NEAR_BYTES = 24 * 1024
 """Rows of a panel that stay in the nearest cache beside the weights that pass through it."""
-
-_AHEAD = 2048
-"""So many bytes before they are needed, weights are asked for; 1 to 16 KiB do about the same."""
 
 _tile1, _tile2, _tile3, _tile4, _tile5, _tile6, _tile7, _tile8, _tile9 = (
     make_tile(rows, _BLOCK * PAIR) for rows in range(1, 10)
@@ -102,7 +99,7 @@ def multiply(
         sums[:] = 0
         for panel in range(n_panels):
             x_panel = x[:n_rows, panel * width : (panel + 1) * width]
-            _add_up(x_panel, x.shape[1], weights[block, panel], sums)
+            _add_up(x_panel, weights[block, panel], sums)
         for row in range(n_rows):
             _scale(sums[row], x_scales[row], w_scales[columns], bias[columns], out[row, columns], factor, adds)
 
@@ -126,9 +123,7 @@ def _scale(
 
 
 @kernel
-def _add_up(
-    x: npt.NDArray[np.int16], x_stride: int, weights: npt.NDArray[np.int8], sums: npt.NDArray[np.int32]
-) -> None:
+def _add_up(x: npt.NDArray[np.int16], weights: npt.NDArray[np.int8], sums: npt.NDArray[np.int32]) -> None:
     """Integer dot products of all rows with the pairs of one panel, added to `sums`.
 
     Few rows take turns with each pair, many with each block.  While a second group of rows finds the weights near,
@@ -137,7 +132,8 @@ def _add_up(
     n_rows, n, n_pairs = x.shape[0], x.shape[1], weights.shape[0]
     n_groups = (n_rows + _MOST_ROWS - 1) // _MOST_ROWS
     turn = 1 if n_rows * n * x.itemsize <= _NEAR_BYTES else n_pairs
-    row_bytes, pair_bytes, sum_bytes = x_stride * x.itemsize, PAIR * n, sums.shape[1] * sums.itemsize
+    row_bytes, pair_bytes, sum_bytes = x.strides[0], PAIR * n, sums.strides[0]
+    x_stride = row_bytes // x.itemsize
     rows, first_pair, target = x.ctypes.data, weights.ctypes.data, sums.ctypes.data
     for begin in range(0, n_pairs, turn):
         for group in range(n_groups):
@@ -150,20 +146,20 @@ def _add_up(
 @kernel
 def _tile(n_rows: int, x: int, x_stride: int, weights: int, n: int, sums: int) -> None:
     if n_rows == 1:
-        _tile1(x, x_stride, weights, n, _AHEAD, sums)
+        _tile1(x, x_stride, weights, n, sums)
     elif n_rows == 2:
-        _tile2(x, x_stride, weights, n, _AHEAD, sums)
+        _tile2(x, x_stride, weights, n, sums)
     elif n_rows == 3:
-        _tile3(x, x_stride, weights, n, _AHEAD, sums)
+        _tile3(x, x_stride, weights, n, sums)
     elif n_rows == 4:
-        _tile4(x, x_stride, weights, n, _AHEAD, sums)
+        _tile4(x, x_stride, weights, n, sums)
     elif n_rows == 5:
-        _tile5(x, x_stride, weights, n, _AHEAD, sums)
+        _tile5(x, x_stride, weights, n, sums)
     elif n_rows == 6:
-        _tile6(x, x_stride, weights, n, _AHEAD, sums)
+        _tile6(x, x_stride, weights, n, sums)
     elif n_rows == 7:
-        _tile7(x, x_stride, weights, n, _AHEAD, sums)
+        _tile7(x, x_stride, weights, n, sums)
     elif n_rows == 8:
-        _tile8(x, x_stride, weights, n, _AHEAD, sums)
+        _tile8(x, x_stride, weights, n, sums)
     else:
-        _tile9(x, x_stride, weights, n, _AHEAD, sums)
+        _tile9(x, x_stride, weights, n, sums)

@@ -13,15 +13,15 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from rest_lsp.engine.kernels.lanes import declare, intrinsic
+from rest_lsp.engine.kernels.lanes import I64, declare, intrinsic, number
 
-SLOTS = 16
+WIDTH = 16
 """Neighbouring floats that a tile works on."""
 
 MOST_WEIGHTS = 4
 """Rows of weights of a tile: eight sums are what hides the time of an addition, and leave room for the operands."""
 
-_F32, _I64 = ir.FloatType(), ir.IntType(64)
+_F32 = ir.FloatType()
 _VECTOR = ir.VectorType(_F32, 8)
 _BYTES = 4
 
@@ -29,14 +29,14 @@ _BYTES = 4
 def make_weighted_sums(n_weights: int, *, continues: bool) -> Callable[..., None]:
     """A function (weights, weight_stride, vectors, vector_stride, n, out, out_stride).
 
-    out[q, :SLOTS] = sum over k < n, ascending, of weights[q, k] * vectors[k, :SLOTS], each step rounded once, for
+    out[q, :WIDTH] = sum over k < n, ascending, of weights[q, k] * vectors[k, :WIDTH], each step rounded once, for
     `n_weights` rows q.  The sum begins with what stands in `out` when it `continues`, else with 0.  `weights`,
     `vectors` and `out` are addresses of float32; strides are in elements; `n` is at least 1.
     """
 
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         _Tile(builder, n_weights, continues).generate(*arguments)
-        return _context.get_dummy_value()
+        return context.get_dummy_value()
 
     def weighted_sums(_context: Any, _w: Any, _ws: Any, _v: Any, _vs: Any, _n: Any, _o: Any, _os: Any) -> Any:
         return types.void(*[types.intp] * 7), generate
@@ -49,14 +49,14 @@ class _Tile:
 
     def __init__(self, builder: Any, n_weights: int, continues: bool) -> None:
         self._builder, self._n_weights, self._continues = builder, n_weights, continues
-        self._halves = range(SLOTS // _VECTOR.count)
+        self._halves = range(WIDTH // _VECTOR.count)
 
     def generate(
         self, weights: Any, weight_stride: Any, vectors: Any, vector_stride: Any, n: Any, out: Any, out_stride: Any
     ) -> None:
         b = self._builder
         targets = [
-            self._pointer(out, b.add(b.mul(out_stride, _number(q)), _number(half * _VECTOR.count)), _VECTOR)
+            self._pointer(out, b.add(b.mul(out_stride, number(q)), number(half * _VECTOR.count)), _VECTOR)
             for q in range(self._n_weights)
             for half in self._halves
         ]
@@ -65,13 +65,13 @@ class _Tile:
         before, loop, after = b.block, b.append_basic_block("sums"), b.append_basic_block("sums.done")
         b.branch(loop)
         b.position_at_end(loop)
-        k = b.phi(_I64)
+        k = b.phi(I64)
         sums = [b.phi(_VECTOR) for _ in targets]
         grown = self._grow(
-            sums, weights, weight_stride, b.add(vectors, b.mul(_number(_BYTES), b.mul(k, vector_stride))), k
+            sums, weights, weight_stride, b.add(vectors, b.mul(number(_BYTES), b.mul(k, vector_stride))), k
         )
-        next_k = b.add(k, _number(1))
-        k.add_incoming(_number(0), before)
+        next_k = b.add(k, number(1))
+        k.add_incoming(number(0), before)
         k.add_incoming(next_k, loop)
         for total, first, larger in zip(sums, begun, grown, strict=True):
             total.add_incoming(first, before)
@@ -85,26 +85,22 @@ class _Tile:
         """`sums` with the k-th vector added to each, times its weight."""
         b = self._builder
         halves = [
-            b.load(self._pointer(vector, _number(half * _VECTOR.count), _VECTOR), align=_BYTES) for half in self._halves
+            b.load(self._pointer(vector, number(half * _VECTOR.count), _VECTOR), align=_BYTES) for half in self._halves
         ]
         fma = declare(b.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{_VECTOR.count}f32")
         grown = []
         for q in range(self._n_weights):
-            weight = b.load(self._pointer(weights, b.add(b.mul(weight_stride, _number(q)), k), _F32), align=_BYTES)
+            weight = b.load(self._pointer(weights, b.add(b.mul(weight_stride, number(q)), k), _F32), align=_BYTES)
             everywhere = self._everywhere(weight)
             for half, each in enumerate(halves):
                 grown.append(b.call(fma, [everywhere, each, sums[q * len(halves) + half]]))
         return grown
 
-    def _everywhere(self, number: Any) -> Any:
+    def _everywhere(self, value: Any) -> Any:
         b, undefined = self._builder, ir.Constant(_VECTOR, ir.Undefined)
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), _VECTOR.count), [0] * _VECTOR.count)
-        return b.shuffle_vector(b.insert_element(undefined, number, _number(0)), undefined, lanes)
+        return b.shuffle_vector(b.insert_element(undefined, value, number(0)), undefined, lanes)
 
     def _pointer(self, address: Any, index: Any, kind: Any) -> Any:
         b = self._builder
-        return b.inttoptr(b.add(address, b.mul(_number(_BYTES), index)), kind.as_pointer())
-
-
-def _number(value: int) -> Any:
-    return ir.Constant(_I64, value)
+        return b.inttoptr(b.add(address, b.mul(number(_BYTES), index)), kind.as_pointer())
