@@ -27,6 +27,8 @@ def write_humaneval_plot(path: Path, report: HumanEvalReport) -> None:
     speedup.plot(stores, [row.speedup for row in papers], "k--o", label="REST's paper, greedy, A6000")
     retrieval.plot(stores, [row.retrieval_ms or 0.0 for row in papers], "k--o", label="REST's paper")
     for axes in (per_pass, speedup, retrieval):
+        # Behind the last line that is drawn, since a limit that is set says that the others are settled, too.
+        axes.set_ylim(bottom=0)
         axes.legend(fontsize=8)
     where = f"{report.model} {report.dtype} on {report.device}, {report.threads} threads, {report.budget}"
     figure.suptitle(f"HumanEval, {where}: {report.machine.label}", fontsize=10)
@@ -44,4 +46,3 @@ def _draw(axes: Axes, report: HumanEvalReport, name: str, title: str) -> None:
             label=f"ours, {sampling}",
         )
     axes.set(title=title, xlabel="tokens in the store", xscale="log")
-    axes.set_ylim(bottom=0)
