@@ -54,7 +54,7 @@ def interleave(weights: npt.NDArray[np.int8], out: npt.NDArray[np.int8]) -> None
 def interleaved_shape(n_out: int, n_in: int) -> tuple[int, int, int, int, int, int]:
     """Blocks, panels, pairs of outputs, steps, outputs of a pair, lanes: all in the order in which they are read."""
     n_panels = _n_panels(n_in)
-    n_blocks = padded(n_out, _BLOCK * PAIR) // (_BLOCK * PAIR)
+    n_blocks = padded_outputs(n_out) // (_BLOCK * PAIR)
     return n_blocks, n_panels, _BLOCK, padded_columns(n_in) // n_panels // LANES, PAIR, LANES
 
 
