@@ -8,14 +8,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.tree import EMPTY_TREE
 from rest_lsp.engine.kernels.check import product, product_is_exact
+from rest_lsp.engine.kernels.logits import first_largest
 from rest_lsp.engine.kernels.product import largest_activation
-from rest_lsp.engine.kernels.rows import exponential, gate, rotate, to_integers
+from rest_lsp.engine.kernels.rows import exponential, gate, largest, largest_magnitude, rotate, to_integers
 from rest_lsp.models.convert import convert
 from rest_lsp.models.packed import DecoderConfig
 from tests.engines import SIZES, load_tiny
@@ -60,6 +65,19 @@ def test_exponential_is_within_two_units_in_the_last_place() -> None:
     assert (np.abs(got - exact) <= 2 * np.spacing(exact.astype(np.float32))).all()
     assert exponential(np.float32(0)) == 1
     assert 0 <= exponential(np.float32(-1e30)) < 1e-37
+
+
+@given(arrays(np.float32, st.integers(1, 70), elements=st.floats(width=32, allow_nan=False)))
+def test_the_largest_is_found_by_its_bits(x: npt.NDArray[np.float32]) -> None:
+    assert largest(x) == x.max()
+    assert largest_magnitude(x) == np.abs(x).max()
+
+
+@given(st.integers(1, 5000), st.lists(st.integers(0, 4999), min_size=1, max_size=4), st.sampled_from([-7.0, -0.0, 9.0]))
+def test_of_equal_logits_the_first_is_taken(n: int, places: list[int], value: float) -> None:
+    logits = np.full(n, -8.0, np.float32)
+    logits[[place % n for place in places]] = value
+    assert first_largest(logits) == logits.argmax()
 
 
 def test_gate_is_silu_times_up() -> None:

@@ -13,15 +13,18 @@ from rest_lsp.engine.kernels.rows import exponential, largest
 Floats = npt.NDArray[np.float32]
 
 _BLOCK = 1024
-"""Numbers that are summed in single precision before the sum goes on in double."""
+"""Numbers that are looked at together: they are summed in single precision before the sum goes on in double."""
 
 
 @kernel
 def first_largest(logits: Floats) -> int:
     """The lowest index of the largest number."""
-    wanted = largest(logits)
-    at = 0
-    while at < len(logits) - 1 and logits[at] != wanted:
+    at, found = 0, largest(logits[:_BLOCK])
+    for begin in range(_BLOCK, len(logits), _BLOCK):
+        of_block = largest(logits[begin : begin + _BLOCK])
+        if of_block > found:
+            at, found = begin, of_block
+    while at < len(logits) - 1 and logits[at] != found:
         at += 1
     return at
 

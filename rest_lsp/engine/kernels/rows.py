@@ -13,6 +13,9 @@ Floats = npt.NDArray[np.float32]
 _ROUNDING = np.float32(3 << 22)
 """Adding and subtracting 1.5 * 2**23 rounds a float32 below 2**22 to the nearest integer, ties to even."""
 
+_MAGNITUDE = np.int32(0x7FFFFFFF)
+"""Bits of a float but for its sign."""
+
 _SMALLEST_SCALE = np.float32(1e-30)
 """What a row of zeros is divided by."""
 
@@ -25,20 +28,31 @@ def sum_of_squares(x: Floats) -> np.float32:
     return total
 
 
-@reordering_kernel
+@kernel
 def largest(x: Floats) -> np.float32:
-    found: np.float32 = x[0]
-    for i in range(1, len(x)):
-        found = max(found, x[i])
-    return found
+    """Compares bits, whose order is that of the numbers once those of negative ones are turned over: the maximum of
+    integers is found in registers, that of floats one by one because of NaN, which takes 15 times as long."""
+    bits = x.view(np.int32)
+    found = _ordered(bits[0])
+    for i in range(1, len(bits)):
+        found = max(found, _ordered(bits[i]))
+    return float_of_bits(_ordered(found))
 
 
-@reordering_kernel
+@kernel
 def largest_magnitude(x: Floats) -> np.float32:
-    largest = np.float32(0)
-    for i in range(len(x)):
-        largest = max(largest, abs(x[i]))
-    return largest
+    """By its bits, as in `largest`."""
+    bits = x.view(np.int32)
+    found = np.int32(0)
+    for i in range(len(bits)):
+        found = max(found, np.int32(bits[i] & _MAGNITUDE))
+    return float_of_bits(found)
+
+
+@kernel
+def _ordered(bits: np.int32) -> np.int32:
+    """Bits of a float as an integer in the order of floats, and back."""
+    return np.int32(bits ^ (np.int32(bits >> np.int32(31)) & _MAGNITUDE))
 
 
 @kernel
