@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from rest_lsp.assembly_costs import kept_pass_ms
 from rest_lsp.assembly_drafting import Drafting, Store
 from rest_lsp.assembly_model import choose_model
 from rest_lsp.completion.context import ContextLimits, ExtraContext
@@ -16,8 +14,6 @@ from rest_lsp.completion.fim import Fim, find_family
 from rest_lsp.completion.service import CompletionService
 from rest_lsp.completion.trace import Tracing
 from rest_lsp.config import CompletionOptions, Settings
-from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
-from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.drafting.recent import RecentCompletions
 from rest_lsp.engine.choice import (
     Choice,
@@ -30,13 +26,12 @@ from rest_lsp.engine.choice import (
 )
 from rest_lsp.engine.engine import MAX_TREE, Engine, gpu_bytes
 from rest_lsp.engine.sampling import Sampling
-from rest_lsp.engine.step_timing import machine_key, measure_step_cost
 from rest_lsp.errors import ConfigError
 from rest_lsp.models.packed import PackedModel
 from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.stats import StatsLog
 from rest_lsp.tokenizer import Tokenizer
-from rest_lsp.workspace import CPU_MODEL, model_store
+from rest_lsp.workspace import model_store
 
 log = logging.getLogger(__name__)
 
@@ -173,60 +168,3 @@ def extra_context(
     if not options.context_tokens or datastore is None or fim.separator is None:
         return None
     return ExtraContext(tokenizer, datastore, ContextLimits(options.context_tokens, options.context_kinds))
-
-
-def choose_budget(settings: Settings, engine: Engine, progress: Progress = silent) -> Budget:
-    """A fixed number of nodes when the options say so, else what the machine's measured costs allow."""
-    options = settings.drafting
-    if options.fixed_nodes:
-        return FixedBudget(options.fixed_nodes)
-    return MeasuredBudget(known_step_cost(settings, engine, progress), max_nodes=options.max_nodes)
-
-
-def known_step_cost(settings: Settings, engine: Engine, progress: Progress = silent) -> StepCost:
-    """T(n) of this model on this machine: from the cache folder, or measured now and kept there."""
-    info = engine.info
-    path = _cost_path(settings, info.model, info.device, info.dtype, info.threads)
-    return _read_cost(path) or _measured(engine, path, progress)
-
-
-def kept_pass_ms(settings: Settings, device: str, dtype: str) -> float | None:
-    """One token through the small model on this machine; None when that has not been measured."""
-    cost = kept_cost(settings, CPU_MODEL, device, dtype)
-    return cost.ms(1, 0) if cost is not None else None
-
-
-def kept_cost(settings: Settings, model: str, device: str, dtype: str) -> StepCost | None:
-    """T(n) of a model as it was measured on this machine; None when it has not been."""
-    threads = int(choose_threads(settings.device.threads).value)
-    return _read_cost(_cost_path(settings, model, device, dtype, threads))
-
-
-def _cost_path(settings: Settings, model: str, device: str, dtype: str, threads: int) -> Path:
-    width = "-fixed" if settings.device.fixed_width and device != "cpu" else ""
-    key = re.sub(r"[^\w.-]+", "_", f"{model}-{device}-{dtype}{width}-{threads}-{machine_key()}")
-    return settings.model.cache_dir / "costs" / f"{key}.json"
-
-
-def _read_cost(path: Path) -> StepCost | None:
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return StepCost({int(context): points for context, points in kept["ms"].items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return None
-
-
-def _measured(engine: Engine, path: Path, progress: Progress) -> StepCost:
-    progress(ProgressEvent("measure", 0, 1, "machines"))
-    cost = measure_step_cost(engine)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps({"ms": cost.measured}), encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        log.warning(
-            "The measured costs cannot be kept in %s (%s); they are measured anew next time.", path, error.strerror
-        )
-    progress(ProgressEvent("measure", 1, 1, "machines"))
-    return cost

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 from rest_lsp.assembly import (
     LoadedModel,
     build_service,
-    choose_budget,
     load_model,
     wanted_capacity,
 )
+from rest_lsp.assembly_costs import choose_budget, keep_costs
 from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.assembly_experience import keep_experience, kept_experience
 from rest_lsp.completion.service import CompletionService
@@ -129,15 +128,20 @@ class Session:
     def _build(self, settings: Settings, workspace: Path | None, progress: Progress) -> None:
         """What drafters learnt belongs to the first folder, and is read again when options change."""
         self._keep()
-        model = self.model.engine.info.model
-        budget = choose_budget(settings, self.model.engine, progress)
+        engine, model = self.model.engine, self.model.engine.info.model
+        budget = choose_budget(settings, engine, progress)
         self._step_cost = budget.measured if isinstance(budget, MeasuredBudget) else None
         experience = kept_experience(settings, workspace, model)
         drafting = Drafting(settings.drafting, self.model.tokenizer, self.datastore, budget, experience)
         traced = settings.history.enabled
         self.service = build_service(settings, self.model, drafting, self.stats, drafting.recent, traced=traced)
         self.tokenizer, self.deleted = drafting.encoder, drafting.deleted
-        self._keep = partial(keep_experience, experience, settings, workspace, model)
+
+        def keep() -> None:
+            keep_experience(experience, settings, workspace, model)
+            keep_costs(budget, settings, engine)
+
+        self._keep = keep
 
 
 def _can_keep_model(before: Settings, after: Settings) -> bool:

@@ -88,7 +88,7 @@ def needed_bytes(settings: Settings, device: str, dtype: str) -> int:
 
 def check_kernel(settings: Settings) -> Check:
     """Which code does the forward passes, and how long they were measured to take here."""
-    from rest_lsp.assembly import kept_cost
+    from rest_lsp.assembly_costs import kept_cost
     from rest_lsp.engine.choice import choose_device, choose_dtype
 
     device = choose_device(settings.device.name).value

@@ -15,7 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from rest_lsp.assembly import known_step_cost
+from rest_lsp.assembly_costs import known_step_cost
 from rest_lsp.bench.decode import Complete, run_of
 from rest_lsp.bench.holes import Hole
 from rest_lsp.bench.results import Pair

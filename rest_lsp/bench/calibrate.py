@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from rest_lsp.assembly import LoadedModel, build_service, choose_budget
+from rest_lsp.assembly import LoadedModel, build_service
+from rest_lsp.assembly_costs import choose_budget
 from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.assembly_experience import new_experience
 from rest_lsp.bench.corpus import FITTING, TESTING, Distribution

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rest_lsp.assembly import choose_budget
+from rest_lsp.assembly_costs import choose_budget
 from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.assembly_experience import new_experience
 from rest_lsp.bench import rival_transformers

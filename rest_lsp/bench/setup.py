@@ -11,11 +11,10 @@ from pathlib import Path
 from rest_lsp.assembly import (
     LoadedModel,
     build_service,
-    choose_budget,
     fitted,
-    known_step_cost,
     load_model,
 )
+from rest_lsp.assembly_costs import choose_budget, known_step_cost
 from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.assembly_experience import new_experience
 from rest_lsp.bench.decode import Complete

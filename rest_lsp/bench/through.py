@@ -15,7 +15,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from rest_lsp.assembly import build_service, choose_budget
+from rest_lsp.assembly import build_service
+from rest_lsp.assembly_costs import choose_budget
 from rest_lsp.assembly_drafting import Drafting
 from rest_lsp.assembly_experience import new_experience
 from rest_lsp.bench.decode import Complete

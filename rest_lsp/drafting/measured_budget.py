@@ -22,6 +22,20 @@ class MeasuredBudget:
         self._least: dict[int, float] = {}
         self._observed = 0
 
+    @property
+    def is_refined(self) -> bool:
+        """Whether so many passes were seen that they say more than the measurement."""
+        return self._observed >= _TELLING
+
+    def refined(self) -> StepCost:
+        """T(n) as passes took it, for whoever begins with it another time."""
+        factors = self._cost.factors
+        points = {
+            context: [(n, ms * factors[min(n, len(factors) - 1)]) for n, ms in of_context]
+            for context, of_context in self.measured.measured.items()
+        }
+        return StepCost(points)
+
     def max_nodes(self) -> int:
         return self._max_nodes
 
@@ -59,5 +73,6 @@ _SEVERAL = 8
 """Nodes among which there is room for guesses that are seldom right."""
 
 _BUCKET = 32
+_TELLING = 200
 _REFRESHED_EVERY = 32
 """Passes; the least probability only saves work, so it need not be of this moment."""
