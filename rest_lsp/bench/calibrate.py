@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from rest_lsp.assembly_experience import new_experience
 from rest_lsp.bench.corpus import FITTING, TESTING, Distribution
 from rest_lsp.bench.fit import Array, fit_logistic, log_loss, reliability, sigmoid
 from rest_lsp.bench.holes import Hole
+from rest_lsp.bench.keystroke_replay import n_first_word
 from rest_lsp.bench.plot import check_plotting
 from rest_lsp.bench.reliability import EDGES, Reliability, print_reliability, write_reliability
 from rest_lsp.bench.replay import Guess, replay
@@ -31,6 +32,7 @@ from rest_lsp.completion.service import CompletionService
 from rest_lsp.config import Settings
 from rest_lsp.drafting.confidence import FEATURES, PRIOR_FILE, Confidence, features
 from rest_lsp.drafting.drafter import Drafter
+from rest_lsp.drafting.source import DraftSource
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.errors import RestLspError
 
@@ -91,15 +93,22 @@ def guesses_in(
 
 
 def guesses_of(setup: Setup, settings: Settings, selection: Selection) -> Iterator[Guess]:
-    """Complete each hole, and replay what came; outputs that loop are left out.
+    """Complete each hole, and once more behind its first word; replay what came; outputs that loop are left out.
 
-    What the model put behind a token is known from earlier outputs of the project, as in a session.
+    What was completed before is known for the whole project, as in a session.
     """
     drafting = _Listening(setup, settings)
-    service = build_service(settings, setup.model, drafting)
-    successors = SuccessorTable()
+    service = build_service(settings, setup.model, drafting, recent=drafting.recent)
     for hole in selection.holes:
-        yield from _guesses_of_hole(hole, service, drafting, successors)
+        for request in (hole.request, typed_on(hole)):
+            yield from _guesses_behind(request, service, drafting)
+
+
+def typed_on(hole: Hole) -> CompletionRequest:
+    """What is asked for when the first word of the hole has been typed, whether it was suggested or not."""
+    end = hole.offset + n_first_word(hole.truth)
+    text = hole.text[: hole.offset] + hole.truth[: end - hole.offset] + hole.text[hole.offset :]
+    return replace(hole.request, text=text, offset=end)
 
 
 def fit(guesses: Sequence[Guess], start: Confidence) -> Array:
@@ -138,25 +147,23 @@ def write_weights(path: Path, confidence: Confidence, tested: Reliability, n_gue
 
 
 class _Listening(Drafting):
-    """Makes drafters, and keeps the prompt of the last request."""
+    """Makes drafters, and keeps the prompt of the last request and what was known before it was answered."""
 
     def __init__(self, setup: Setup, settings: Settings) -> None:
         options = settings.drafting
         budget = choose_budget(settings, setup.engine)
         super().__init__(options, setup.model.tokenizer, setup.datastore, budget, new_experience(options))
         self.prompt: Prompt | None = None
+        self.known: list[DraftSource] = []
 
     def __call__(self, request: CompletionRequest, prompt: Prompt) -> Drafter:
-        self.prompt = prompt
+        self.prompt, self.known = prompt, self.sources(request, prompt)
         return super().__call__(request, prompt)
 
 
-def _guesses_of_hole(
-    hole: Hole, service: CompletionService, drafting: _Listening, successors: SuccessorTable
-) -> Iterator[Guess]:
-    request = hole.request
+def _guesses_behind(request: CompletionRequest, service: CompletionService, drafting: _Listening) -> Iterator[Guess]:
     result = service.complete(request, CancelToken())
     if drafting.prompt is None or result.stop in (None, StopReason.LOOP):
         return
     context = drafting.prompt.context_ids
-    yield from replay(drafting.sources(request, drafting.prompt), context, result.token_ids, successors)
+    yield from replay(drafting.known, context, result.token_ids, SuccessorTable())

@@ -182,7 +182,7 @@ class CompletionService:
             self._generate(run, prompt, rules, cancel)
         except Cancelled:
             # The key that superseded it often agrees with what was written until then.
-            self._remember(request, snapshot, rules.text)
+            self._remember(request, snapshot, rules.written)
             raise
         with run.stats.span("postprocess"):
             insertion = postprocess(rules.text, snapshot)
@@ -191,15 +191,18 @@ class CompletionService:
                 occasion_of(snapshot, request.trigger, multiline=rules.is_multiline), self._options
             ):
                 insertion, run.is_doubtful = Insertion("", 0), True
-        self._remember(request, snapshot, rules.text if run.is_doubtful else insertion.text)
+        self._remember(request, snapshot, rules.written, shown=insertion.text)
         result = run.result(snapshot, prompt, rules, insertion, self._line_of)
         if self._tracing is None or run.passes is None:
             return result
         return replace(result, trace=Trace(tuple(run.passes), self._tracing.places(), self._tracing.text_of))
 
-    def _remember(self, request: CompletionRequest, snapshot: Snapshot, text: str) -> None:
-        if self._recent is not None and text:
-            self._recent.add(request.path, snapshot.before, text.replace("\r\n", "\n"))
+    def _remember(self, request: CompletionRequest, snapshot: Snapshot, written: str, shown: str = "") -> None:
+        """What the model is likely to write again: more than was `shown`, unless typing that would lead elsewhere."""
+        written, shown = (text.replace("\r\n", "\n") for text in (written, shown))
+        text = written if written.startswith(shown) else shown
+        if self._recent is not None and text.strip():
+            self._recent.add(request.path, snapshot.before, text)
 
     def _prompt(self, request: CompletionRequest, snapshot: Snapshot) -> Prompt:
         others = self._context.others(request, snapshot) if self._context is not None else ()

@@ -56,6 +56,11 @@ class StopRules:
         """What stands behind the cursor so far, or what is to be shown once a rule has stopped."""
         return self._written if self._shown is None else self._written[: self._shown]
 
+    @property
+    def written(self) -> str:
+        """All that the model wrote, also what caused the stop: never to be shown, but likely to be written again."""
+        return self._written
+
     def feed(self, token: int) -> StopReason | None:
         """Take one token and say whether that was enough.  `starts[i]` is where token i begins in `text`."""
         if self._shown is not None:

@@ -1,6 +1,7 @@
 """Which tokens the model put first behind each token, when it last stood there: a guess for where nothing matches.
 
-Read from logits that a pass has computed anyway (Token Recycling, arXiv 2408.08696).
+Read from logits that a pass has computed anyway (Token Recycling, arXiv 2408.08696).  Of one request: what another one
+left is right so seldom that it pays for no node, and even 64 nodes bring only 0.4 % more tokens with it.
 """
 
 from __future__ import annotations
@@ -23,23 +24,31 @@ at the logits takes longer than they save.  The first one, which the model has j
 
 
 class SuccessorTable:
-    """Room for all tokens up to the highest seen; of one engine, kept from request to request.  One thread.
+    """Room for all tokens up to the highest seen, which is kept when the table is cleared.  One thread.
 
     rows[token + 1] are the token's successors, the likeliest first, -1 where there are none; row 0 belongs to ROOT.
     """
 
     def __init__(self) -> None:
         self.rows = np.full((0, WIDTH), -1, np.int32)
+        self._written: list[int] = []
+
+    def clear(self) -> None:
+        """Forget all successors."""
+        self.rows[self._written] = -1
+        self._written.clear()
 
     def remember(self, token: int, following: Sequence[int]) -> None:
         """The likeliest tokens behind `token`, as the model sees it now."""
         self._make_room(token)
+        self._written.append(token + 1)
         kept = list(following[:WIDTH])
         self.rows[token + 1] = kept + [-1] * (WIDTH - len(kept))
 
     def remember_text(self, tokens: Sequence[int]) -> None:
         """Each of `tokens` is the likeliest behind the one before it; others are not known."""
         self._make_room(max(tokens))
+        self._written += [token + 1 for token in tokens[:-1]]
         _remember(self.rows, np.array(tokens, np.int32))
 
     def _make_room(self, token: int) -> None:

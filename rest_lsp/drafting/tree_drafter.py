@@ -37,8 +37,10 @@ _NOWHERE = NOWHERE.offset
 
 @dataclass
 class Experience:
-    """What drafters learn and hand on from request to request, None where it is not to be learnt; `cools_down` within
-    one."""
+    """What drafters learn, None where it is not to be learnt.
+
+    Calibration is handed on from request to request; successors are of one, and so is what `cools_down`.
+    """
 
     confidence: Confidence = field(default_factory=Confidence.prior)
     calibration: Calibration | None = None
@@ -49,8 +51,6 @@ class Experience:
         """Begin as on the first day."""
         if self.calibration:
             self.calibration = Calibration()
-        if self.successors:
-            self.successors = SuccessorTable()
 
 
 class TreeDrafter:
@@ -76,14 +76,16 @@ class TreeDrafter:
         self._past, self._last = 0, ROOT
 
     def draft(self, context: Sequence[int], past: int, healing: Healing | None) -> DraftTree:
+        successors = self._experience.successors
         if self._n_known is None:
             self._n_known = len(context)
+            if successors:
+                successors.clear()
         self._past, self._last = past, context[-1] if context else ROOT
         limits = Limits(self._budget.max_nodes(), self._budget.min_probability(past), DEPTH)
         proposals = [source.propose(context, MAX_DEPTH) for source in self._sources]
         if healing is not None:
             proposals += self._spelled(context)
-        successors = self._experience.successors
         self._grown = expand(
             gather(proposals),
             self._last,

@@ -11,7 +11,7 @@ _FADING = 0.9
 _PATIENCE = 2.0
 """Tokens that may be missed before trust is lost to speak of."""
 
-_STRENGTH = 2.0
+_STRENGTH = 1.5
 _LEAST, _MOST = -3.0, 0.6
 
 

@@ -347,6 +347,25 @@ def test_what_is_completed_is_remembered_newest_first_and_once() -> None:
     assert len(bench.recent.texts()[0].prefix_tail) == PREFIX_TAIL
 
 
+@pytest.mark.parametrize(
+    ("document", "answer", "shown", "remembered"),
+    [
+        ("x = █\n", "value\nmore", "value", "value\n"),
+        ("f(█)\n", "value)", "value", "value)"),
+        ("def f():\r\n    █\r\n", "a\n    b\nc", "a\r\n    b", "a\n    b\nc"),
+    ],
+    ids=["what ended it", "what stands there already", "line ends"],
+)
+def test_drafts_know_all_that_was_written_where_less_was_shown(
+    document: str, answer: str, shown: str, remembered: str
+) -> None:
+    bench = Bench(ScriptedEngine(answer))
+    assert bench.complete(document, trigger=Trigger.INVOKED).text == shown
+    [recent] = bench.recent.texts()
+    assert remembered.startswith(recent.text)
+    assert len(recent.text) > len(shown.replace("\r\n", "\n"))
+
+
 def test_what_says_nothing_is_not_remembered() -> None:
     bench = Bench(ScriptedEngine("\n\n"))
     bench.complete("x = █")

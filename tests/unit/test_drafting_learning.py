@@ -14,10 +14,11 @@ from rest_lsp.config import ModelOptions, Settings
 from rest_lsp.drafting.affinity import Affinity
 from rest_lsp.drafting.calibration import Calibration
 from rest_lsp.drafting.confidence import FEATURES, Confidence, Evidence, features
-from rest_lsp.drafting.cost_model import FixedBudget, StepCost
+from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
 from rest_lsp.drafting.drafter import Verdict
 from rest_lsp.drafting.growth import CHANCE, KNOWN_AS, MATCHED, N_FLOATS, N_INTS, PARENT, ROOT, TOKEN, cell
 from rest_lsp.drafting.imports import imported_modules
+from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.drafting.running_cost import RunningCost
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.drafting.traits import BEFORE, IMPORTED, NEIGHBOUR, OPEN, REPOSITORY, SUCCESSOR
@@ -110,10 +111,21 @@ def test_successors_of_the_last_pass_are_drafted_where_nothing_else_is_known() -
     experience = Experience(successors=SuccessorTable())
     first = TreeDrafter([], FixedBudget(8), experience=experience)
     first.observe(first.draft([5], 0, None), Verdict([], [7], 1, 1.0, lambda n: [[7, 8][:n]]))
-    tree = TreeDrafter([], FixedBudget(8), experience=experience).draft([5], 0, None)
+    tree = first.draft([5, 7, 5], 0, None)
     assert list(tree.tokens[:2]) == [7, 8]
     assert tree.sources[0] == "successors"
     assert tree.evidence[0].traits == SUCCESSOR
+
+
+@pytest.mark.parametrize("budget", [FixedBudget(8), MeasuredBudget(COST, max_nodes=8)], ids=["looks", "reads text"])
+def test_successors_of_another_request_are_not_drafted(budget: Budget) -> None:
+    experience = Experience(successors=SuccessorTable())
+    first = TreeDrafter([], budget, experience=experience)
+    first.observe(first.draft([5], 0, None), Verdict([], [7, 9], 1, 1.0, lambda n: [[7, 8][:n], [9, 6][:n]]))
+    assert first.draft([5, 7, 9, 5], 0, None).tokens[0] == 7
+    second = TreeDrafter([], FixedBudget(8), experience=experience)
+    for last in (5, 7):
+        assert not second.draft([last], 0, None)
 
 
 def test_imports_are_read_from_unfinished_text() -> None:
