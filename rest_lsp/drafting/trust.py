@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 _FADING = 0.9
-_PATIENCE = 2.0
+_PATIENCE = 1.5
 """Tokens that may be missed before trust is lost to speak of."""
 
 _STRENGTH = 1.5
