@@ -1,4 +1,4 @@
-"""What a forward pass costs on this machine: measured once, kept in the cache folder, and corrected by what is seen."""
+"""What a forward pass costs on this machine: measured once, and kept in the cache folder with what sessions saw."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 import logging
 import os
 import re
+from collections.abc import Sequence
+from math import sqrt
 from pathlib import Path
+from typing import NamedTuple
 
 from rest_lsp.config import Settings
 from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
@@ -20,23 +23,32 @@ from rest_lsp.workspace import CPU_MODEL
 log = logging.getLogger(__name__)
 
 
-def choose_budget(settings: Settings, engine: Engine, progress: Progress = silent) -> Budget:
-    """A fixed number of nodes when the options say so, else what the machine's measured costs allow."""
+def choose_budget(settings: Settings, engine: Engine, progress: Progress = silent, *, goes_on: bool = False) -> Budget:
+    """A fixed number of nodes when the options say so, else what the machine's measured costs allow.
+
+    One that `goes_on` begins with what earlier sessions saw, where measurements begin with what was measured.
+    """
     options = settings.drafting
     if options.fixed_nodes:
         return FixedBudget(options.fixed_nodes)
-    return MeasuredBudget(known_step_cost(settings, engine, progress), max_nodes=options.max_nodes)
+    cost = known_step_cost(settings, engine, progress)
+    seen = [sqrt(factor) for factor in _read(_path_of(settings, engine)).seen] if goes_on else ()
+    return MeasuredBudget(cost, max_nodes=options.max_nodes, seen=seen)
 
 
 def known_step_cost(settings: Settings, engine: Engine, progress: Progress = silent) -> StepCost:
     """T(n) of this model on this machine: from the cache folder, or measured now and kept there."""
-    return _read_cost(_path_of(settings, engine)) or _measured(settings, engine, progress)
+    return _read(_path_of(settings, engine)).cost or _measured(settings, engine, progress)
 
 
 def keep_costs(budget: Budget, settings: Settings, engine: Engine) -> None:
-    """What passes of this session really took, for the next one: something may have disturbed the first measurement."""
-    if isinstance(budget, MeasuredBudget) and budget.is_refined:
-        _write_cost(_path_of(settings, engine), budget.refined())
+    """What passes of this session took against one over a single token, for the next session: something may have
+    disturbed the measurement.
+
+    It begins halfway between the two, so that a size that was given up for too dear is tried again.
+    """
+    if isinstance(budget, MeasuredBudget) and budget.seen:
+        _write(_path_of(settings, engine), budget.measured, budget.seen)
 
 
 def kept_pass_ms(settings: Settings, device: str, dtype: str) -> float | None:
@@ -46,9 +58,9 @@ def kept_pass_ms(settings: Settings, device: str, dtype: str) -> float | None:
 
 
 def kept_cost(settings: Settings, model: str, device: str, dtype: str) -> StepCost | None:
-    """T(n) of a model as it is known on this machine; None when it has not been measured."""
+    """T(n) of a model as it was measured on this machine; None when it has not been measured."""
     threads = int(choose_threads(settings.device.threads).value)
-    return _read_cost(_cost_path(settings, model, device, dtype, threads))
+    return _read(_cost_path(settings, model, device, dtype, threads)).cost
 
 
 def _path_of(settings: Settings, engine: Engine) -> Path:
@@ -62,27 +74,36 @@ def _cost_path(settings: Settings, model: str, device: str, dtype: str, threads:
     return settings.model.cache_dir / "costs" / f"{key}.json"
 
 
-def _read_cost(path: Path) -> StepCost | None:
+class _Kept(NamedTuple):
+    """The measured cost, and the factors that sessions saw; see `RunningCost`."""
+
+    cost: StepCost | None = None
+    seen: Sequence[float] = ()
+
+
+def _read(path: Path) -> _Kept:
+    """What cannot be read is as if it were not there."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return StepCost({int(context): points for context, points in kept["ms"].items()})
+        cost = StepCost({int(context): points for context, points in kept["ms"].items()})
+        return _Kept(cost, [max(0.0, float(factor)) for factor in kept.get("seen", ())])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return None
+        return _Kept()
 
 
 def _measured(settings: Settings, engine: Engine, progress: Progress) -> StepCost:
     progress(ProgressEvent("measure", 0, 1, "machines"))
     cost = measure_step_cost(engine)
-    _write_cost(_path_of(settings, engine), cost)
+    _write(_path_of(settings, engine), cost)
     progress(ProgressEvent("measure", 1, 1, "machines"))
     return cost
 
 
-def _write_cost(path: Path, cost: StepCost) -> None:
+def _write(path: Path, cost: StepCost, seen: Sequence[float] = ()) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps({"ms": cost.measured}), encoding="utf-8")
+        unfinished.write_text(json.dumps({"ms": cost.measured, "seen": list(seen)}), encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
-        log.warning("The costs of a pass cannot be kept in %s (%s); they are measured anew.", path, error.strerror)
+        log.warning("The costs of a pass cannot be kept in %s (%s).", path, error.strerror)

@@ -97,7 +97,8 @@ class Drafting:
             if options.use_through:
                 sources += self._typed_through(texts, request.path, before, prompt)
             if texts:
-                sources.append(RecentSource(self.encoder.encode(recent.prefix_tail + recent.text) for recent in texts))
+                known = (recent.prefix_tail + recent.text for recent in reversed(texts))
+                sources.append(RecentSource(map(self.encoder.encode, known)))
         if options.use_deleted:
             sources += self._deleted(request.path, before, prompt)
         if options.use_document:

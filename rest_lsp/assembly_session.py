@@ -110,9 +110,11 @@ class Session:
         self.model.engine.wake()
 
     def close(self) -> None:
-        self._keep()
-        if self.datastore is not None:
-            self.datastore.close()
+        try:
+            self._keep()
+        finally:
+            if self.datastore is not None:
+                self.datastore.close()
 
     def _set_folders(self, settings: Settings, roots: Sequence[Path]) -> None:
         if not settings.datastore.enabled or not settings.drafting.enabled:
@@ -129,7 +131,7 @@ class Session:
         """What drafters learnt belongs to the first folder, and is read again when options change."""
         self._keep()
         engine, model = self.model.engine, self.model.engine.info.model
-        budget = choose_budget(settings, engine, progress)
+        budget = choose_budget(settings, engine, progress, goes_on=True)
         self._step_cost = budget.measured if isinstance(budget, MeasuredBudget) else None
         experience = kept_experience(settings, workspace, model)
         drafting = Drafting(settings.drafting, self.model.tokenizer, self.datastore, budget, experience)

@@ -35,6 +35,7 @@ from rest_lsp.drafting.drafter import Drafter
 from rest_lsp.drafting.source import DraftSource
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.errors import RestLspError
+from rest_lsp.tokenizer import Tokenizer
 
 NODES = 8
 """Drafted per pass while completing: it saves time and changes nothing."""
@@ -106,9 +107,17 @@ def guesses_of(setup: Setup, settings: Settings, selection: Selection) -> Iterat
 
 def typed_on(hole: Hole) -> CompletionRequest:
     """What is asked for when the first word of the hole has been typed, whether it was suggested or not."""
-    end = hole.offset + n_first_word(hole.truth)
-    text = hole.text[: hole.offset] + hole.truth[: end - hole.offset] + hole.text[hole.offset :]
-    return replace(hole.request, text=text, offset=end)
+    typed = hole.truth[: n_first_word(hole.truth)]
+    text = hole.text[: hole.offset] + typed + hole.text[hole.offset :]
+    return replace(hole.request, text=text, offset=hole.offset + len(typed))
+
+
+def n_healed(tokens: Sequence[int], pending: bytes, tokenizer: Tokenizer) -> int:
+    """How many of the `tokens` that the model wrote begin within what is typed: no guess is needed for those."""
+    n, left = 0, len(pending)
+    while left > 0 and n < len(tokens):
+        left, n = left - len(tokenizer.token_bytes(tokens[n])), n + 1
+    return n
 
 
 def fit(guesses: Sequence[Guess], start: Confidence) -> Array:
@@ -153,6 +162,7 @@ class _Listening(Drafting):
         options = settings.drafting
         budget = choose_budget(settings, setup.engine)
         super().__init__(options, setup.model.tokenizer, setup.datastore, budget, new_experience(options))
+        self.tokenizer = setup.model.tokenizer
         self.prompt: Prompt | None = None
         self.known: list[DraftSource] = []
 
@@ -165,5 +175,6 @@ def _guesses_behind(request: CompletionRequest, service: CompletionService, draf
     result = service.complete(request, CancelToken())
     if drafting.prompt is None or result.stop in (None, StopReason.LOOP):
         return
-    context = drafting.prompt.context_ids
-    yield from replay(drafting.known, context, result.token_ids, SuccessorTable())
+    prompt, written = drafting.prompt, result.token_ids
+    begin = n_healed(written, prompt.pending, drafting.tokenizer)
+    yield from replay(drafting.known, prompt.context_ids, written, SuccessorTable(), begin=begin)

@@ -34,15 +34,18 @@ def replay(
     written: Sequence[int],
     successors: SuccessorTable | None = None,
     *,
+    begin: int = 0,
     depth: int = DEPTH,
 ) -> Iterator[Guess]:
-    """Every guess at every place of what was `written` behind `context`; `successors` learn it as they would have."""
+    """Every guess at every place of what was `written` behind `context`, from token `begin` on; `successors` learn it
+    as they would have."""
     for index, token in enumerate(written):
         known = [*context, *written[:index]]
         last = known[-1] if known else -1
-        proposals = [source.propose(known, depth) for source in sources]
-        following = successors.rows if successors else NO_SUCCESSORS
-        yield from guesses(proposals, last, written[index : index + depth], following)
+        if index >= begin:
+            proposals = [source.propose(known, depth) for source in sources]
+            following = successors.rows if successors else NO_SUCCESSORS
+            yield from guesses(proposals, last, written[index : index + depth], following)
         if successors:
             successors.remember(last, [token])
 

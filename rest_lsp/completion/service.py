@@ -19,7 +19,15 @@ from rest_lsp.completion.multiline import is_multiline, is_unwanted
 from rest_lsp.completion.postprocess import Insertion, postprocess
 from rest_lsp.completion.prompt import Prompt, PromptBuilder
 from rest_lsp.completion.provenance import AcceptedToken, LineOf, surviving, used_sources
-from rest_lsp.completion.request import AS_SET, CompletionRequest, CompletionResult, Outcome, Trigger, Wishes
+from rest_lsp.completion.request import (
+    AS_SET,
+    CompletionRequest,
+    CompletionResult,
+    Outcome,
+    StopReason,
+    Trigger,
+    Wishes,
+)
 from rest_lsp.completion.snapshot import Snapshot, take_snapshot
 from rest_lsp.completion.stop import StopRules
 from rest_lsp.completion.trace import Trace, TracedPass, Tracing
@@ -182,24 +190,29 @@ class CompletionService:
             self._generate(run, prompt, rules, cancel)
         except Cancelled:
             # The key that superseded it often agrees with what was written until then.
-            self._remember(request, snapshot, rules.written)
+            self._remember(request, snapshot, rules, shown="")
             raise
         with run.stats.span("postprocess"):
             insertion = postprocess(rules.text, snapshot)
+            if insertion.text:
+                self._remember(request, snapshot, rules, shown=insertion.text)
             run.confidence = confidence(run.log_probs, rules.starts, rules.text, insertion.text)
             if insertion.text and run.confidence < least_confidence(
                 occasion_of(snapshot, request.trigger, multiline=rules.is_multiline), self._options
             ):
                 insertion, run.is_doubtful = Insertion("", 0), True
-        self._remember(request, snapshot, rules.written, shown=insertion.text)
         result = run.result(snapshot, prompt, rules, insertion, self._line_of)
         if self._tracing is None or run.passes is None:
             return result
         return replace(result, trace=Trace(tuple(run.passes), self._tracing.places(), self._tracing.text_of))
 
-    def _remember(self, request: CompletionRequest, snapshot: Snapshot, written: str, shown: str = "") -> None:
-        """What the model is likely to write again: more than was `shown`, unless typing that would lead elsewhere."""
-        written, shown = (text.replace("\r\n", "\n") for text in (written, shown))
+    def _remember(self, request: CompletionRequest, snapshot: Snapshot, rules: StopRules, *, shown: str) -> None:
+        """The model will write again what it wrote, also what nobody was shown.
+
+        Where that does not begin with what was `shown`, typing leads there, and elsewhere.
+        """
+        written = rules.text if rules.reason is StopReason.LOOP else rules.all_written
+        written, shown = written.replace("\r\n", "\n"), shown.replace("\r\n", "\n")
         text = written if written.startswith(shown) else shown
         if self._recent is not None and text.strip():
             self._recent.add(request.path, snapshot.before, text)

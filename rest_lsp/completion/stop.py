@@ -57,12 +57,12 @@ class StopRules:
         return self._written if self._shown is None else self._written[: self._shown]
 
     @property
-    def written(self) -> str:
-        """All that the model wrote, also what caused the stop: never to be shown, but likely to be written again."""
+    def all_written(self) -> str:
+        """`text` and what stood behind it when a rule stopped: that is never shown."""
         return self._written
 
     def feed(self, token: int) -> StopReason | None:
-        """Take one token and say whether that was enough.  `starts[i]` is where token i begins in `text`."""
+        """Take one token and say whether that was enough.  `starts[i]` is where token i begins in `all_written`."""
         if self._shown is not None:
             raise ValueError("A completion that has stopped takes no more tokens.")
         self.token_ids.append(token)

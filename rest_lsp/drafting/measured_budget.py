@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from rest_lsp.drafting.cost_model import StepCost
@@ -15,26 +16,17 @@ MARGIN = 1.03
 class MeasuredBudget:
     """Takes the n that maximises expected tokens per millisecond (as Sequoia, arXiv 2402.12374)."""
 
-    def __init__(self, cost: StepCost, *, max_nodes: int) -> None:
+    def __init__(self, cost: StepCost, *, max_nodes: int, seen: Sequence[float] = ()) -> None:
         self._max_nodes = min(max_nodes, cost.max_tokens - 1)
-        self._cost = RunningCost(cost)
+        self._cost = RunningCost(cost, seen)
         self.measured = cost
         self._least: dict[int, float] = {}
         self._observed = 0
 
     @property
-    def is_refined(self) -> bool:
-        """Whether so many passes were seen that they say more than the measurement."""
-        return self._observed >= _TELLING
-
-    def refined(self) -> StepCost:
-        """T(n) as passes took it, for whoever begins with it another time."""
-        factors = self._cost.factors
-        points = {
-            context: [(n, ms * factors[min(n, len(factors) - 1)]) for n, ms in of_context]
-            for context, of_context in self.measured.measured.items()
-        }
-        return StepCost(points)
+    def seen(self) -> Sequence[float]:
+        """The corrections of `RunningCost`; none before there were passes enough to trust them."""
+        return self._cost.seen if self._cost.n_seen >= _TELLING else ()
 
     def max_nodes(self) -> int:
         return self._max_nodes
@@ -74,5 +66,7 @@ _SEVERAL = 8
 
 _BUCKET = 32
 _TELLING = 200
+"""Passes in which a factor moves far enough, by a hundredth a pass, to be told from chance."""
+
 _REFRESHED_EVERY = 32
 """Passes; the least probability only saves work, so it need not be of this moment."""

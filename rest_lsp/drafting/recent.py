@@ -1,4 +1,4 @@
-"""The last completions as text, for a draft source: what was suggested once is often wanted again, or goes on."""
+"""The last completions as text, for a draft source: what the model wrote once it often writes again."""
 
 from __future__ import annotations
 

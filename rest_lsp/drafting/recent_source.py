@@ -16,7 +16,7 @@ _DEPTH = 16
 
 
 class RecentSource:
-    """Token ids of some texts; made for one request."""
+    """Token ids of some texts, the newest last, where it wins over others that agree as far; made for one request."""
 
     name = "completions"
 

@@ -32,13 +32,21 @@ class RunningCost:
     The machine's pace, which all sizes share, is told apart from them and left out of the answers: it decides nothing.
     """
 
-    def __init__(self, measured: StepCost) -> None:
+    def __init__(self, measured: StepCost, seen: Sequence[float] = ()) -> None:
+        """`seen` are the factors of an earlier session, by size."""
         self._measured = measured
         self._pace = 1.0
-        self._factors = [1.0] * len(SIZES)
+        self._factors = [_within(factor) for factor in seen] if len(seen) == len(SIZES) else [1.0] * len(SIZES)
         self._base: dict[int, Sequence[float]] = {}
-        self.factors = [1.0] * (measured.max_tokens + 1)
+        self.factors = [self._factors[_size_of(n)] for n in range(measured.max_tokens + 1)]
         """By number of tokens, beside `base`."""
+        self.n_seen = 0
+        """Passes that said something."""
+
+    @property
+    def seen(self) -> Sequence[float]:
+        """By how much each of SIZES is dearer, against a pass over one token, than was measured."""
+        return tuple(self._factors)
 
     @property
     def max_tokens(self) -> int:
@@ -59,13 +67,17 @@ class RunningCost:
         expected = self._pace * self._factors[size] * self.base(past)[n]
         if ms > DISTURBED * expected:
             return
+        self.n_seen += 1
         direction = QUANTILE if ms > expected else QUANTILE - 1.0
         self._pace *= 1.0 + PACE_STEP * direction
         if size:
-            factor = self._factors[size] * (1.0 + SIZE_STEP * direction)
-            self._factors[size] = min(FURTHEST, max(1.0 / FURTHEST, factor))
+            self._factors[size] = _within(self._factors[size] * (1.0 + SIZE_STEP * direction))
             last = SIZES[size + 1] if size + 1 < len(SIZES) else len(self.factors)
             self.factors[SIZES[size] : last] = [self._factors[size]] * (min(last, len(self.factors)) - SIZES[size])
+
+
+def _within(factor: float) -> float:
+    return min(FURTHEST, max(1.0 / FURTHEST, factor))
 
 
 def _size_of(n: int) -> int:

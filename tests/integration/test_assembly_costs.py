@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from rest_lsp.assembly_costs import choose_budget, keep_costs, known_step_cost
 from rest_lsp.config import ModelOptions, Settings
 from rest_lsp.drafting.measured_budget import MeasuredBudget
+from rest_lsp.drafting.running_cost import SIZES
 from rest_lsp.engine.engine import Engine
 from tests.engines import tiny_engine
 
@@ -36,15 +38,38 @@ def budget_after(engine: Engine, settings: Settings, n_passes: int) -> MeasuredB
     return budget
 
 
-def test_the_next_session_begins_with_what_passes_took(engine: Engine, settings: Settings) -> None:
-    first = known_step_cost(settings, engine)
+def seen_of_four(engine: Engine, settings: Settings, *, goes_on: bool) -> float:
+    budget = choose_budget(settings, engine, goes_on=goes_on)
+    assert isinstance(budget, MeasuredBudget)
+    for _ in range(400):
+        budget.observe(1, PAST, budget.measured.ms(1, PAST))
+    return budget.seen[SIZES.index(4)]
+
+
+def test_the_next_session_begins_between_what_was_measured_and_what_was_seen(
+    engine: Engine, settings: Settings
+) -> None:
+    measured = known_step_cost(settings, engine).measured
     keep_costs(budget_after(engine, settings, 600), settings, engine)
-    again = known_step_cost(settings, engine)
-    assert again.ms(1, PAST) == pytest.approx(first.ms(1, PAST))
-    assert again.ms(4, PAST) == pytest.approx(DEARER * first.ms(4, PAST), rel=0.05)
-    assert again.max_tokens == first.max_tokens
-    keep_costs(budget_after(engine, settings, 0), settings, engine)
-    assert known_step_cost(settings, engine).measured == again.measured, "nothing was seen that says more"
+    assert known_step_cost(settings, engine).measured == measured
+    assert seen_of_four(engine, settings, goes_on=True) == pytest.approx(sqrt(DEARER), rel=0.02)
+    assert seen_of_four(engine, settings, goes_on=False) == 1.0, "a measurement begins with what was measured"
+
+
+@pytest.mark.parametrize("n_passes", [0, 198])
+def test_a_few_passes_say_nothing(engine: Engine, settings: Settings, n_passes: int) -> None:
+    budget = budget_after(engine, settings, n_passes)
+    keep_costs(budget, settings, engine)
+    assert not budget.seen
+    assert seen_of_four(engine, settings, goes_on=True) == 1.0
+
+
+@pytest.mark.parametrize("damage", ['"seen": ["x"]', '"seen": 3', '"seen": [1.0, 2.0]', '"seen": [-1e9, NaN]'])
+def test_damaged_corrections_are_no_corrections(engine: Engine, settings: Settings, damage: str) -> None:
+    known_step_cost(settings, engine)
+    [file] = (settings.model.cache_dir / "costs").iterdir()
+    file.write_text(file.read_text(encoding="utf-8").replace('"seen": []', damage), encoding="utf-8")
+    assert seen_of_four(engine, settings, goes_on=True) == 1.0
 
 
 def test_a_folder_that_cannot_be_written_costs_a_message(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from rest_lsp.bench.calibrate import n_healed, typed_on
+from rest_lsp.bench.cases import Case
 from rest_lsp.bench.fit import fit_logistic, log_loss, reliability, sigmoid
+from rest_lsp.bench.holes import Hole
 from rest_lsp.bench.replay import guesses, replay
 from rest_lsp.drafting.document_source import DocumentSource
 from rest_lsp.drafting.source import Occurrence, Origin, Proposal, rows_of
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.drafting.traits import BEFORE, OTHER, SUCCESSOR
+from rest_lsp.positions import Position
+from tests.fakes_completion import small_tokenizer
 
 PLACE = Origin("other.py", 0)
 
@@ -49,6 +56,35 @@ def test_a_document_that_repeats_itself_is_guessed_right() -> None:
     sure = [row for row in replay([source], text, text[:6]) if row.evidence.gap == 0 and row.evidence.length >= 8]
     assert sure
     assert all(row.hit for row in sure)
+
+
+def test_what_was_typed_is_no_guess_but_is_learnt_from() -> None:
+    text, written = [3, 1, 4], [1, 5, 1]
+    known = SuccessorTable()
+    rows = list(replay([], text, written, known, begin=2))
+    assert [(row.evidence.traits, row.hit) for row in rows] == []
+    assert known.rows[4 + 1, 0] == 1
+    assert known.rows[1 + 1, 0] == 5
+    assert [row.hit for row in replay([], text, [1, 5, 1, 5], SuccessorTable(), begin=3)] == [True]
+
+
+def test_the_first_word_is_typed_before_the_cursor_goes_on() -> None:
+    case = Case("body:a.py:1:0", "a.py", "body", Position(1, 4), Position(1, 12))
+    hole = Hole(case, "def f():\n    \nx\n", 13, "return 1")
+    request = typed_on(hole)
+    assert (request.text, request.offset) == ("def f():\n    return\nx\n", 19)
+    nothing = typed_on(replace(hole, truth=""))
+    assert (nothing.text, nothing.offset) == (hole.text, hole.offset)
+
+
+def test_tokens_that_spell_what_was_typed_are_counted() -> None:
+    tokenizer = small_tokenizer()
+    tokens = tokenizer.encode("return value")
+    assert n_healed(tokens, b"", tokenizer) == 0
+    first = len(tokenizer.token_bytes(tokens[0]))
+    assert n_healed(tokens, b"x" * first, tokenizer) == 1
+    assert n_healed(tokens, b"x" * (first + 1), tokenizer) == 2
+    assert n_healed(tokens, b"x" * 99, tokenizer) == len(tokens)
 
 
 def test_a_fit_finds_the_weights_that_made_the_data() -> None:

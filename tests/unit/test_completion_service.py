@@ -353,17 +353,24 @@ def test_what_is_completed_is_remembered_newest_first_and_once() -> None:
         ("x = █\n", "value\nmore", "value", "value\n"),
         ("f(█)\n", "value)", "value", "value)"),
         ("def f():\r\n    █\r\n", "a\n    b\nc", "a\r\n    b", "a\n    b\nc"),
+        ("def f():\n    █\n", "\n    a\nb", "a", "a"),
     ],
-    ids=["what ended it", "what stands there already", "line ends"],
+    ids=["what ended it", "what stands there already", "line ends", "where typing leads elsewhere"],
 )
-def test_drafts_know_all_that_was_written_where_less_was_shown(
+def test_drafts_know_what_was_written_where_less_was_shown(
     document: str, answer: str, shown: str, remembered: str
 ) -> None:
     bench = Bench(ScriptedEngine(answer))
     assert bench.complete(document, trigger=Trigger.INVOKED).text == shown
+    assert [recent.text for recent in bench.recent.texts()] == [remembered]
+
+
+def test_a_loop_is_remembered_once() -> None:
+    bench = Bench(ScriptedEngine("round_and_round()\n    " * 8))
+    result = bench.complete("def f():\n    █\n", trigger=Trigger.INVOKED)
+    assert result.stop is StopReason.LOOP
     [recent] = bench.recent.texts()
-    assert remembered.startswith(recent.text)
-    assert len(recent.text) > len(shown.replace("\r\n", "\n"))
+    assert recent.text.count("round_and_round") == result.written.count("round_and_round") < 3
 
 
 def test_what_says_nothing_is_not_remembered() -> None:

@@ -30,8 +30,11 @@ def sum_of_squares(x: Floats) -> np.float32:
 
 @kernel
 def largest(x: Floats) -> np.float32:
-    """Compares bits, whose order is that of the numbers once those of negative ones are turned over: the maximum of
-    integers is found in registers, that of floats one by one because of NaN, which takes 15 times as long."""
+    """Of at least one number, none of them NaN.
+
+    Compares bits: once those of negative numbers are turned over, they are in the order of the numbers.  A maximum of
+    integers is found in vector registers; one of floats is not, because of NaN, and takes 15 times as long.
+    """
     bits = x.view(np.int32)
     found = _ordered(bits[0])
     for i in range(1, len(bits)):
