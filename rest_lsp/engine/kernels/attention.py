@@ -26,8 +26,8 @@ MOST_ROWS = 4
 _STRETCH = 64
 """Slots whose values stay in the nearest cache for all rows and heads."""
 
-_score1, _score2, _score3, _score4 = (make_weighted_sums(n, continues=False) for n in range(1, MOST_WEIGHTS + 1))
-_blend1, _blend2, _blend3, _blend4 = (make_weighted_sums(n, continues=True) for n in range(1, MOST_WEIGHTS + 1))
+_add_scores = make_weighted_sums(continues=False)
+_add_values = make_weighted_sums(continues=True)
 
 
 def n_blocks(n_slots: int) -> int:
@@ -91,15 +91,7 @@ def _score(queries: Floats, first: int, n_heads: int, keys: Floats, n: int, scor
             for head in range(0, n_heads, MOST_WEIGHTS):
                 weights = queries[row, (first + head) * d :].ctypes.data
                 target = scores[row * n_heads + head, block * SLOTS :].ctypes.data
-                left = n_heads - head
-                if left == 1:
-                    _score1(weights, d, vectors, SLOTS, d, target, stride)
-                elif left == 2:
-                    _score2(weights, d, vectors, SLOTS, d, target, stride)
-                elif left == 3:
-                    _score3(weights, d, vectors, SLOTS, d, target, stride)
-                else:
-                    _score4(weights, d, vectors, SLOTS, d, target, stride)
+                _add_scores(n_heads - head, weights, d, vectors, SLOTS, d, target, stride)
 
 
 @reordering_kernel
@@ -144,15 +136,7 @@ def _blend_columns(
     for head in range(0, n_heads, MOST_WEIGHTS):
         weights = shares[row * n_heads + head, start:].ctypes.data
         target = out[row, (first + head) * d + column :].ctypes.data
-        left = n_heads - head
-        if left == 1:
-            _blend1(weights, stride, vectors, d, n, target, d)
-        elif left == 2:
-            _blend2(weights, stride, vectors, d, n, target, d)
-        elif left == 3:
-            _blend3(weights, stride, vectors, d, n, target, d)
-        else:
-            _blend4(weights, stride, vectors, d, n, target, d)
+        _add_values(n_heads - head, weights, stride, vectors, d, n, target, d)
 
 
 @kernel

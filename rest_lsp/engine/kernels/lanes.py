@@ -1,155 +1,65 @@
-"""Operations that Python has no words for, as LLVM code: a tile of dot products, fused multiply-add, bit casts.
-
-A tile multiplies int8 weights with int16 activations and adds in 32 bits.  Products of neighbours are added in pairs,
-which LLVM turns into one instruction where the processor has it (pmaddwd since SSE2, vpdpwssd with VNNI); the sums are
-exact integers on every machine, so the order in which they are added is free.
-"""
+"""Words that Python lacks, as LLVM code: sums that live in registers, a choice by a number, fused multiply-add."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numba
 import numba.extending
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, codegen
+from numba.core import cgutils
 
 intrinsic: Any = numba.extending.intrinsic
-get_host_cpu_features: Any = codegen.get_host_cpu_features
 declare: Any = cgutils.get_or_insert_function
 
-LANES = 16
-"""Elements that are multiplied by one instruction, on processors with registers of 256 bits."""
-
-PAIR = 2
-"""Outputs whose weights lie together, LANES of one and LANES of the other in turns.
-
-Then a whole matrix is read as one stream, which the memory system follows at full speed.  Four rows side by side, each
-a stream of its own, took twice as long for one row of activations, and hid no memory behind arithmetic for more.
-"""
-
-_config: Any = numba.config
-_FEATURES: str = get_host_cpu_features() if _config.CPU_FEATURES is None else _config.CPU_FEATURES
-
-N_REGISTERS = 32 if "+avx512vl" in _FEATURES.split(",") else 16
-"""Vector registers of LANES int16, or what comes near it: ARM has 32 of half that width."""
-
-_CHAINS = 8
-"""Sums that should grow side by side: an instruction takes about four cycles until another can use its result, and two
-begin in each."""
-
-_MOST_STEPS = 4
-
-_PREFETCHED_BYTES = 2048
-"""How far ahead weights are asked for; 1 to 16 KiB do about the same."""
-
-STEP = _MOST_STEPS * LANES
-"""Columns of a matrix are padded with zeros to a multiple of this."""
-
-_I8, _I16, _I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
-_WIDE, _SUM = ir.VectorType(_I32, LANES), ir.VectorType(_I32, LANES // 2)
-
-
-def make_tile(n_rows: int, sum_stride: int) -> Callable[..., None]:
-    """A function (x, x_stride, weights, n, sums): one pair of outputs for `n_rows` rows of activations.
-
-    x        address of int16 [n_rows, x_stride], of which the first `n` columns are read
-    weights  address of int8 [n / LANES, PAIR, LANES]
-    n        a multiple of STEP
-    sums     address of int32 [n_rows, sum_stride]; the products are added to its first PAIR columns
-    """
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        _Tile(builder, n_rows, sum_stride).generate(*arguments)
-        return context.get_dummy_value()
-
-    def tile(_context: Any, _x: Any, _x_stride: Any, _weights: Any, _n: Any, _sums: Any) -> Any:
-        return types.void(*[types.intp] * 5), generate
-
-    return intrinsic(tile)  # type: ignore[no-any-return]
-
-
-class _Tile:
-    """Writes the loop of one tile; every sum is a vector register that lives through the whole loop."""
-
-    def __init__(self, builder: Any, n_rows: int, sum_stride: int) -> None:
-        self._builder, self._n_rows, self._sum_stride = builder, n_rows, sum_stride
-        # With few rows several steps are taken side by side, each with sums of its own.
-        self._n_steps = min(_MOST_STEPS, max(1, _CHAINS // (n_rows * PAIR)))
-
-    def generate(self, x: Any, x_stride: Any, weights: Any, n: Any, sums: Any) -> None:
-        b = self._builder
-        before, loop, after = b.block, b.append_basic_block("tile"), b.append_basic_block("tile.done")
-        b.branch(loop)
-        b.position_at_end(loop)
-        k = b.phi(I64)
-        n_sums = self._n_rows * PAIR
-        totals = [b.phi(_SUM) for _ in range(self._n_steps * n_sums)]
-        grown: list[Any] = []
-        for step in range(self._n_steps):
-            column = b.add(k, number(step * LANES))
-            grown += self._grow(totals[step * n_sums : (step + 1) * n_sums], x, x_stride, weights, column)
-        next_k = b.add(k, number(self._n_steps * LANES))
-        k.add_incoming(number(0), before)
-        k.add_incoming(next_k, loop)
-        for total, larger in zip(totals, grown, strict=True):
-            total.add_incoming(ir.Constant(_SUM, [0] * (LANES // 2)), before)
-            total.add_incoming(larger, loop)
-        b.cbranch(b.icmp_signed("<", next_k, n), loop, after)
-        b.position_at_end(after)
-        for step in range(1, self._n_steps):
-            later = grown[step * n_sums : (step + 1) * n_sums]
-            grown[:n_sums] = [b.add(total, more) for total, more in zip(grown[:n_sums], later, strict=True)]
-        self._store(grown[:n_sums], sums)
-
-    def _grow(self, totals: list[Any], x: Any, x_stride: Any, weights: Any, k: Any) -> list[Any]:
-        """`totals` with the products of columns k … k + LANES - 1 added."""
-        b = self._builder
-        pair_address = b.add(weights, b.mul(k, number(PAIR)))
-        self._prefetch(b.add(pair_address, number(_PREFETCHED_BYTES)))
-        pair = [self._load(b.add(pair_address, number(out * LANES)), _I8) for out in range(PAIR)]
-        grown = []
-        for row in range(self._n_rows):
-            index = b.add(b.mul(x_stride, number(row)), k)
-            activations = self._load(b.add(x, b.mul(index, number(2))), _I16)
-            for out, weight in enumerate(pair):
-                grown.append(b.add(totals[row * PAIR + out], self._pair_sums(activations, weight)))
-        return grown
-
-    def _load(self, address: Any, element: Any) -> Any:
-        """LANES elements, widened to 32 bits."""
-        b = self._builder
-        pointer = b.inttoptr(address, ir.VectorType(element, LANES).as_pointer())
-        return b.sext(b.load(pointer, align=element.width // 8), _WIDE)
-
-    def _pair_sums(self, x: Any, w: Any) -> Any:
-        b = self._builder
-        products, undefined = b.mul(x, w, flags=["nsw"]), ir.Constant(_WIDE, ir.Undefined)
-        even, odd = (ir.Constant(_SUM, list(range(start, LANES, 2))) for start in (0, 1))
-        return b.add(b.shuffle_vector(products, undefined, even), b.shuffle_vector(products, undefined, odd))
-
-    def _prefetch(self, address: Any) -> None:
-        b, pointer = self._builder, _I8.as_pointer()
-        prefetch = declare(b.module, ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32]), "llvm.prefetch.p0")
-        is_read, keep_near, is_data = ir.Constant(_I32, 0), ir.Constant(_I32, 3), ir.Constant(_I32, 1)
-        b.call(prefetch, [b.inttoptr(address, pointer), is_read, keep_near, is_data])
-
-    def _store(self, totals: list[Any], sums: Any) -> None:
-        b = self._builder
-        reduce = declare(b.module, ir.FunctionType(_I32, [_SUM]), f"llvm.vector.reduce.add.v{LANES // 2}i32")
-        for i, total in enumerate(totals):
-            row, out = divmod(i, PAIR)
-            address = b.add(sums, number(4 * (row * self._sum_stride + out)))
-            target = b.inttoptr(address, _I32.as_pointer())
-            b.store(b.add(b.load(target), b.call(reduce, [total])), target)
+I64 = ir.IntType(64)
 
 
 def number(value: int) -> Any:
     """A constant of 64 bits."""
     return ir.Constant(I64, value)
+
+
+def sum_up(
+    builder: Any, n: Any, step: int, begun: Sequence[Any], grow: Callable[[Any, list[Any]], list[Any]]
+) -> list[Any]:
+    """Writes `for k in range(0, n, step): sums = grow(k, sums)`, once at least; gives the sums behind it.
+
+    They begin as `begun`, and each stays in a register through the whole loop.
+    """
+    before, loop, after = builder.block, builder.append_basic_block("sums"), builder.append_basic_block("sums.done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    k = builder.phi(I64)
+    sums = [builder.phi(first.type) for first in begun]
+    grown = grow(k, sums)
+    next_k = builder.add(k, number(step))
+    k.add_incoming(number(0), before)
+    k.add_incoming(next_k, loop)
+    for total, first, larger in zip(sums, begun, grown, strict=True):
+        total.add_incoming(first, before)
+        total.add_incoming(larger, loop)
+    builder.cbranch(builder.icmp_signed("<", next_k, n), loop, after)
+    builder.position_at_end(after)
+    return grown
+
+
+def choose(builder: Any, number_of_case: Any, cases: Sequence[Callable[[], None]]) -> None:
+    """Writes all `cases`, of which the one with this number runs, counted from 1; the last for larger numbers.
+
+    So what has to be a constant of the code may be known as late as when it runs.
+    """
+    after = builder.append_basic_block("chosen")
+    blocks = [builder.append_basic_block(f"case.{at}") for at in range(1, len(cases) + 1)]
+    ways = builder.switch(number_of_case, blocks[-1])
+    for at, (block, case) in enumerate(zip(blocks, cases, strict=True), start=1):
+        ways.add_case(number(at), block)
+        builder.position_at_end(block)
+        case()
+        builder.branch(after)
+    builder.position_at_end(after)
 
 
 def _fma(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rest_lsp.compiling import kernel
-from rest_lsp.engine.kernels.lanes import LANES, N_REGISTERS, PAIR, STEP, make_tile
+from rest_lsp.engine.kernels.dot_products import LANES, N_REGISTERS, PAIR, STEP, make_tiles
 
 _BLOCK = 8
 """Pairs of outputs that are finished together, while their weights stay in a near cache for all rows."""
@@ -23,9 +23,7 @@ _MOST_ROWS = 9 if N_REGISTERS >= 32 else 6
 _NEAR_BYTES = 24 * 1024
 """Rows of a panel that stay in the nearest cache beside the weights that pass through it."""
 
-_tile1, _tile2, _tile3, _tile4, _tile5, _tile6, _tile7, _tile8, _tile9 = (
-    make_tile(rows, _BLOCK * PAIR) for rows in range(1, 10)
-)
+_tile = make_tiles(_MOST_ROWS, _BLOCK * PAIR)
 
 
 def padded(n: int, multiple: int) -> int:
@@ -141,25 +139,3 @@ def _add_up(x: npt.NDArray[np.int16], weights: npt.NDArray[np.int8], sums: npt.N
             for pair in range(begin, min(begin + turn, n_pairs)):
                 pair_sums = target + row * sum_bytes + pair * PAIR * sums.itemsize
                 _tile(next_row - row, rows + row * row_bytes, x_stride, first_pair + pair * pair_bytes, n, pair_sums)
-
-
-@kernel
-def _tile(n_rows: int, x: int, x_stride: int, weights: int, n: int, sums: int) -> None:
-    if n_rows == 1:
-        _tile1(x, x_stride, weights, n, sums)
-    elif n_rows == 2:
-        _tile2(x, x_stride, weights, n, sums)
-    elif n_rows == 3:
-        _tile3(x, x_stride, weights, n, sums)
-    elif n_rows == 4:
-        _tile4(x, x_stride, weights, n, sums)
-    elif n_rows == 5:
-        _tile5(x, x_stride, weights, n, sums)
-    elif n_rows == 6:
-        _tile6(x, x_stride, weights, n, sums)
-    elif n_rows == 7:
-        _tile7(x, x_stride, weights, n, sums)
-    elif n_rows == 8:
-        _tile8(x, x_stride, weights, n, sums)
-    else:
-        _tile9(x, x_stride, weights, n, sums)

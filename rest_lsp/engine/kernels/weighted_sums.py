@@ -8,12 +8,13 @@ as loops over arrays, with every addition going through memory, attention of six
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 
-from rest_lsp.engine.kernels.lanes import I64, declare, intrinsic, number
+from rest_lsp.engine.kernels.lanes import choose, declare, intrinsic, number, sum_up
 
 WIDTH = 16
 """Neighbouring floats that a tile works on."""
@@ -26,20 +27,22 @@ _VECTOR = ir.VectorType(_F32, 8)
 _BYTES = 4
 
 
-def make_weighted_sums(n_weights: int, *, continues: bool) -> Callable[..., None]:
-    """A function (weights, weight_stride, vectors, vector_stride, n, out, out_stride).
+def make_weighted_sums(*, continues: bool) -> Callable[..., None]:
+    """A function (n_weights, weights, weight_stride, vectors, vector_stride, n, out, out_stride).
 
     out[q, :WIDTH] = sum over k < n, ascending, of weights[q, k] * vectors[k, :WIDTH], each step rounded once, for
-    `n_weights` rows q.  The sum begins with what stands in `out` when it `continues`, else with 0.  `weights`,
-    `vectors` and `out` are addresses of float32; strides are in elements; `n` is at least 1.
+    `n_weights` rows q, MOST_WEIGHTS at most.  The sum begins with what stands in `out` when it `continues`, else with
+    0.  `weights`, `vectors` and `out` are addresses of float32; strides are in elements; `n` is at least 1.
     """
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        _Tile(builder, n_weights, continues).generate(*arguments)
+        n_weights, *others = arguments
+        tiles = [_Tile(builder, each, continues) for each in range(1, MOST_WEIGHTS + 1)]
+        choose(builder, n_weights, [partial(tile.generate, *others) for tile in tiles])
         return context.get_dummy_value()
 
-    def weighted_sums(_context: Any, _w: Any, _ws: Any, _v: Any, _vs: Any, _n: Any, _o: Any, _os: Any) -> Any:
-        return types.void(*[types.intp] * 7), generate
+    def weighted_sums(_context: Any, _q: Any, _w: Any, _ws: Any, _v: Any, _vs: Any, _n: Any, _o: Any, _os: Any) -> Any:
+        return types.void(*[types.intp] * 8), generate
 
     return intrinsic(weighted_sums)  # type: ignore[no-any-return]
 
@@ -62,22 +65,13 @@ class _Tile:
         ]
         zero = ir.Constant(_VECTOR, [0.0] * _VECTOR.count)
         begun = [b.load(target, align=_BYTES) if self._continues else zero for target in targets]
-        before, loop, after = b.block, b.append_basic_block("sums"), b.append_basic_block("sums.done")
-        b.branch(loop)
-        b.position_at_end(loop)
-        k = b.phi(I64)
-        sums = [b.phi(_VECTOR) for _ in targets]
-        grown = self._grow(
-            sums, weights, weight_stride, b.add(vectors, b.mul(number(_BYTES), b.mul(k, vector_stride))), k
-        )
-        next_k = b.add(k, number(1))
-        k.add_incoming(number(0), before)
-        k.add_incoming(next_k, loop)
-        for total, first, larger in zip(sums, begun, grown, strict=True):
-            total.add_incoming(first, before)
-            total.add_incoming(larger, loop)
-        b.cbranch(b.icmp_signed("<", next_k, n), loop, after)
-        b.position_at_end(after)
+
+        def grow(k: Any, sums: list[Any]) -> list[Any]:
+            return self._grow(
+                sums, weights, weight_stride, b.add(vectors, b.mul(number(_BYTES), b.mul(k, vector_stride))), k
+            )
+
+        grown = sum_up(b, n, 1, begun, grow)
         for total, target in zip(grown, targets, strict=True):
             b.store(total, target, align=_BYTES)
 
