@@ -16,29 +16,44 @@ from rest_lsp.drafting.cost_model import Budget, FixedBudget, StepCost
 from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.engine.choice import choose_threads
 from rest_lsp.engine.engine import Engine
-from rest_lsp.engine.step_timing import machine_key, measure_step_cost
+from rest_lsp.engine.step_timing import is_quicker_than, machine_key, measure_step_cost, quickest_of
 from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.workspace import CPU_MODEL
 
 log = logging.getLogger(__name__)
 
 
-def choose_budget(settings: Settings, engine: Engine, progress: Progress = silent, *, goes_on: bool = False) -> Budget:
+def choose_budget(
+    settings: Settings,
+    engine: Engine,
+    progress: Progress = silent,
+    *,
+    goes_on: bool = False,
+    looks_again: bool = False,
+) -> Budget:
     """A fixed number of nodes when the options say so, else what the machine's measured costs allow.
 
-    One that `goes_on` begins with what earlier sessions saw, where measurements begin with what was measured.
+    One that `goes_on` begins with what earlier sessions saw, where benchmarks begin with what was measured.
     """
     options = settings.drafting
     if options.fixed_nodes:
         return FixedBudget(options.fixed_nodes)
-    cost = known_step_cost(settings, engine, progress)
+    cost = known_step_cost(settings, engine, progress, looks_again=looks_again)
     seen = [sqrt(factor) for factor in _read(_path_of(settings, engine)).seen] if goes_on else ()
     return MeasuredBudget(cost, max_nodes=options.max_nodes, seen=seen)
 
 
-def known_step_cost(settings: Settings, engine: Engine, progress: Progress = silent) -> StepCost:
-    """T(n) of this model on this machine: from the cache folder, or measured now and kept there."""
-    return _read(_path_of(settings, engine)).cost or _measured(settings, engine, progress)
+def known_step_cost(
+    settings: Settings, engine: Engine, progress: Progress = silent, *, looks_again: bool = False
+) -> StepCost:
+    """T(n) of this model on this machine: from the cache folder, or measured now and kept there.
+
+    Who `looks_again` measures anew where passes have become quicker: often an index was built while they were measured.
+    """
+    known = _read(_path_of(settings, engine)).cost
+    if known is None or (looks_again and is_quicker_than(engine, known)):
+        return _measured(settings, engine, known, progress)
+    return known
 
 
 def keep_costs(budget: Budget, settings: Settings, engine: Engine) -> None:
@@ -91,9 +106,11 @@ def _read(path: Path) -> _Kept:
         return _Kept()
 
 
-def _measured(settings: Settings, engine: Engine, progress: Progress) -> StepCost:
+def _measured(settings: Settings, engine: Engine, known: StepCost | None, progress: Progress) -> StepCost:
     progress(ProgressEvent("measure", 0, 1, "machines"))
     cost = measure_step_cost(engine)
+    if known is not None:
+        cost = quickest_of(cost, known)
     _write(_path_of(settings, engine), cost)
     progress(ProgressEvent("measure", 1, 1, "machines"))
     return cost

@@ -65,7 +65,7 @@ class Session:
         self._step_cost: StepCost | None = None
         try:
             self._set_folders(settings, roots)
-            self._build(settings, next(iter(roots), None), progress)
+            self._build(settings, next(iter(roots), None), progress, looks_again=True)
         except BaseException:
             self.close()
             raise
@@ -127,11 +127,13 @@ class Session:
             self.datastore = Folders(open_folder)
         self.datastore.set_roots(roots)
 
-    def _build(self, settings: Settings, workspace: Path | None, progress: Progress) -> None:
+    def _build(
+        self, settings: Settings, workspace: Path | None, progress: Progress, *, looks_again: bool = False
+    ) -> None:
         """What drafters learnt belongs to the first folder, and is read again when options change."""
         self._keep()
         engine, model = self.model.engine, self.model.engine.info.model
-        budget = choose_budget(settings, engine, progress, goes_on=True)
+        budget = choose_budget(settings, engine, progress, goes_on=True, looks_again=looks_again)
         self._step_cost = budget.measured if isinstance(budget, MeasuredBudget) else None
         experience = kept_experience(settings, workspace, model)
         drafting = Drafting(settings.drafting, self.model.tokenizer, self.datastore, budget, experience)

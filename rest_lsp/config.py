@@ -160,7 +160,7 @@ class DraftingOptions(Section):
         default=True, description="Draft the rest of the completion that is being typed through as nearly certain."
     )
     use_deleted: bool = Field(default=True, description="Draft from text that was just deleted at the cursor.")
-    use_successors: bool = Field(default=True, description="Draft what the model put behind the same token earlier in the completion.")
+    use_successors: bool = Field(default=True, description="Draft what the model just put behind the same token.")
     use_affinity: bool = Field(
         default=True, description="Prefer places in files that are open, imported, or near the document."
     )

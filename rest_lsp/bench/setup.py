@@ -123,7 +123,7 @@ def open_setup(
 
 def wire(settings: Settings, model: LoadedModel, datastore: Datastore, progress: Progress, *, warm: bool) -> Setup:
     """Both services share the model and take the same way; only the drafter differs."""
-    curve = cost_curve(known_step_cost(settings, model.engine, progress))
+    curve = cost_curve(known_step_cost(settings, model.engine, progress, looks_again=True))
     complete: dict[Mode, Complete] = {
         "plain": drafted(model, datastore, undrafted(settings)),
         "rest": drafted(model, datastore, settings, warm=warm),

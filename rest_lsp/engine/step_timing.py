@@ -36,6 +36,12 @@ SLOWEST_WORTH_MEASURING = 4.0
 LIMIT_S = 4.0
 """For each context.  A machine that is busy with something else measures little, and finds out little."""
 
+_LOOK, _LOOK_CONTEXT, _LOOK_ROUNDS = (1, 2, 4, 9), CONTEXTS[0], 3
+"""A short look: at which sizes, behind how many tokens, how often."""
+
+_CLEARLY = 0.9
+"""Of what is known: from one minute to the next the speed of a machine's memory changes by less."""
+
 ALWAYS_MEASURED = 5
 """Passes of up to so many tokens are measured however long they take: without them no draft would ever look cheap."""
 
@@ -55,6 +61,30 @@ def measure_step_cost(
         measured[context] = _measure(engine, tokens, limit_s)
     engine.forget()
     return StepCost(measured)
+
+
+def is_quicker_than(engine: Engine, known: StepCost) -> bool:
+    """Whether small passes take clearly less than is `known`, because something disturbed that measurement.
+
+    Half a second on a CPU; empties the KV cache.  On a machine that is busy now, nothing is found out.
+    """
+    context = min(_LOOK_CONTEXT, engine.capacity - max(_LOOK))
+    engine.forget()
+    engine.verifier.prefill([_token(engine, i) for i in range(context)], CancelToken())
+    _prepare(engine)
+    sizes = [n for n in _LOOK if n <= known.max_tokens]
+    quickest = {n: min(time_pass(engine, n) for _ in range(_LOOK_ROUNDS)) for n in sizes}
+    engine.forget()
+    return any(ms < _CLEARLY * known.ms(n, context) for n, ms in quickest.items())
+
+
+def quickest_of(measured: StepCost, known: StepCost) -> StepCost:
+    """The points of `measured`, or less where it is `known` that they take less."""
+    points = {
+        context: [(n, min(ms, known.ms(n, context)) if n <= known.max_tokens else ms) for n, ms in of_context]
+        for context, of_context in measured.measured.items()
+    }
+    return StepCost(points)
 
 
 def machine_key() -> str:

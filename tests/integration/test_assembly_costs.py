@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import sqrt
 from pathlib import Path
 
@@ -70,6 +71,18 @@ def test_damaged_corrections_are_no_corrections(engine: Engine, settings: Settin
     [file] = (settings.model.cache_dir / "costs").iterdir()
     file.write_text(file.read_text(encoding="utf-8").replace('"seen": []', damage), encoding="utf-8")
     assert seen_of_four(engine, settings, goes_on=True) == 1.0
+
+
+def test_a_measurement_that_something_disturbed_does_not_last(engine: Engine, settings: Settings) -> None:
+    undisturbed = known_step_cost(settings, engine)
+    [file] = (settings.model.cache_dir / "costs").iterdir()
+    disturbed = {context: [(n, 50 * ms) for n, ms in points] for context, points in undisturbed.measured.items()}
+    file.write_text(json.dumps({"ms": disturbed, "seen": [2.0] * len(SIZES)}), encoding="utf-8")
+    assert known_step_cost(settings, engine).ms(1, PAST) > 40 * undisturbed.ms(1, PAST), "nobody looked again"
+    again = known_step_cost(settings, engine, looks_again=True)
+    assert again.ms(1, PAST) < 25 * undisturbed.ms(1, PAST)
+    assert known_step_cost(settings, engine).measured == again.measured
+    assert seen_of_four(engine, settings, goes_on=True) == 1.0, "what was seen belongs to another measurement"
 
 
 def test_a_folder_that_cannot_be_written_costs_a_message(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from rest_lsp.drafting.cost_model import StepCost
 from rest_lsp.engine.cuda_graphs import Compute
 from rest_lsp.engine.step_timing import (
     ALWAYS_MEASURED,
@@ -14,8 +15,10 @@ from rest_lsp.engine.step_timing import (
     KERNELS,
     TOKENS,
     digest_of,
+    is_quicker_than,
     machine_key,
     measure_step_cost,
+    quickest_of,
 )
 from tests.engines import static_engine, tiny_engine
 
@@ -70,3 +73,31 @@ def test_costs_are_kept_for_the_kernels_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "product.py").write_text("TILE = 9\n", encoding="utf-8")
     assert digest_of(tmp_path) != before
     assert machine_key().endswith(KERNELS)
+
+
+@pytest.mark.parametrize(
+    ("dearer", "is_quicker"), [({}, False), ({1: 1.05, 4: 1.05}, False), ({1: 1.2}, True), ({9: 1.2}, True)]
+)
+def test_a_look_finds_out_what_takes_less_than_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dearer: dict[int, float], is_quicker: bool
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("rest_lsp.engine.step_timing.time", clock)
+
+    def capture(compute: Compute) -> Compute:
+        def replay() -> torch.Tensor:
+            logits = compute()
+            clock.now += 1e-3 + 1e-4 * len(logits)
+            return logits
+
+        return replay
+
+    exact = tiny_engine(tmp_path, "fp32", max_context=1200, capacity=1200)
+    engine = static_engine(exact, fixed_width=False, capture=capture, capacity=1200)
+    cost = measure_step_cost(engine)
+    known = StepCost(
+        {context: [(n, ms * dearer.get(n, 1.0)) for n, ms in points] for context, points in cost.measured.items()}
+    )
+    assert is_quicker_than(engine, known) == is_quicker
+    assert quickest_of(known, cost).measured == cost.measured
+    assert quickest_of(cost, known).measured == cost.measured

@@ -52,7 +52,7 @@
 ---@field use_completions? boolean Draft from recent completions, first of all the one being typed through.
 ---@field use_through? boolean Draft the rest of the completion that is being typed through as nearly certain.
 ---@field use_deleted? boolean Draft from text that was just deleted at the cursor.
----@field use_successors? boolean Draft what the model put behind the same token earlier in the completion.
+---@field use_successors? boolean Draft what the model just put behind the same token.
 ---@field use_affinity? boolean Prefer places in files that are open, imported, or near the document.
 ---@field use_calibration? boolean Learn in each workspace which drafts are accepted.
 ---@field use_trust? boolean Draft less where drafts have just failed.
