@@ -9,6 +9,7 @@ import torch
 
 from rest_lsp.drafting.cost_model import StepCost
 from rest_lsp.engine.cuda_graphs import Compute
+from rest_lsp.engine.engine import Engine
 from rest_lsp.engine.step_timing import (
     ALWAYS_MEASURED,
     CONTEXTS,
@@ -41,25 +42,30 @@ class Clock:
     monotonic = perf_counter
 
 
+def engine_on(clock: Clock, folder: Path, *, capture_s: float, row_s: float, fixed_width: bool = False) -> Engine:
+    """Captures and passes take so long on `clock`, a pass 1 ms more."""
+
+    def capture(compute: Compute) -> Compute:
+        clock.now += capture_s
+
+        def replay() -> torch.Tensor:
+            logits = compute()
+            clock.now += 1e-3 + row_s * len(logits)
+            return logits
+
+        return replay
+
+    exact = tiny_engine(folder, "fp32", max_context=1200, capacity=1200)
+    return static_engine(exact, fixed_width=fixed_width, capture=capture, capacity=1200)
+
+
 @pytest.mark.parametrize("fixed_width", [False, True])
 def test_what_a_width_takes_once_is_no_part_of_its_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixed_width: bool
 ) -> None:
     clock = Clock()
     monkeypatch.setattr("rest_lsp.engine.step_timing.time", clock)
-
-    def capture(compute: Compute) -> Compute:
-        clock.now += 1.0
-
-        def replay() -> torch.Tensor:
-            logits = compute()
-            clock.now += 1e-3 + 1e-5 * len(logits)
-            return logits
-
-        return replay
-
-    exact = tiny_engine(tmp_path, "fp32", max_context=1200, capacity=1200)
-    engine = static_engine(exact, fixed_width=fixed_width, capture=capture, capacity=1200)
+    engine = engine_on(clock, tmp_path, capture_s=1.0, row_s=1e-5, fixed_width=fixed_width)
     cost = measure_step_cost(engine)
     assert list(cost.measured) == list(CONTEXTS)
     for points in cost.measured.values():
@@ -83,17 +89,7 @@ def test_a_look_finds_out_what_takes_less_than_is_known(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr("rest_lsp.engine.step_timing.time", clock)
-
-    def capture(compute: Compute) -> Compute:
-        def replay() -> torch.Tensor:
-            logits = compute()
-            clock.now += 1e-3 + 1e-4 * len(logits)
-            return logits
-
-        return replay
-
-    exact = tiny_engine(tmp_path, "fp32", max_context=1200, capacity=1200)
-    engine = static_engine(exact, fixed_width=False, capture=capture, capacity=1200)
+    engine = engine_on(clock, tmp_path, capture_s=0.0, row_s=1e-4)
     cost = measure_step_cost(engine)
     known = StepCost(
         {context: [(n, ms * dearer.get(n, 1.0)) for n, ms in points] for context, points in cost.measured.items()}
