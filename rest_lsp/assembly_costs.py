@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections.abc import Sequence
 from math import sqrt
@@ -17,6 +16,7 @@ from rest_lsp.drafting.measured_budget import MeasuredBudget
 from rest_lsp.engine.choice import choose_threads
 from rest_lsp.engine.engine import Engine
 from rest_lsp.engine.step_timing import is_quicker_than, machine_key, measure_step_cost, quickest_of
+from rest_lsp.kept_json import write_whole
 from rest_lsp.models.progress import Progress, ProgressEvent, silent
 from rest_lsp.workspace import CPU_MODEL
 
@@ -118,9 +118,6 @@ def _measured(settings: Settings, engine: Engine, known: StepCost | None, progre
 
 def _write(path: Path, cost: StepCost, seen: Sequence[float] = ()) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps({"ms": cost.measured, "seen": list(seen)}), encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, {"ms": cost.measured, "seen": list(seen)})
     except OSError as error:
         log.warning("The costs of a pass cannot be kept in %s (%s).", path, error.strerror)

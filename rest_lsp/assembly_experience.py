@@ -12,6 +12,7 @@ from rest_lsp.config import DraftingOptions, Settings
 from rest_lsp.drafting.calibration import Calibration
 from rest_lsp.drafting.successors import SuccessorTable
 from rest_lsp.drafting.tree_drafter import Experience
+from rest_lsp.kept_json import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,7 @@ def keep_experience(experience: Experience, settings: Settings, workspace: Path 
         return
     path = calibration_file(settings, workspace, model)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(calibration.to_json()), encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, calibration.to_json())
     except OSError as error:
         log.warning("What drafts taught cannot be kept in %s (%s); it is learnt anew.", path, error.strerror)
 

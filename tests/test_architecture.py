@@ -45,6 +45,7 @@ LAYERS = (
         "cancellation",
         "memory",
         "processes",
+        "kept_json",
         "errors",
         "version",
     ),
