@@ -17,3 +17,10 @@ def wait_politely() -> None:
     """Let waiting threads sleep soon.  What the user has set stays."""
     os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     os.environ.setdefault("KMP_BLOCKTIME", _BLOCK_MS)
+
+
+def wait_as_usual() -> None:
+    """Undo it, for another program that is measured in a process of its own.  Before that program is loaded."""
+    for name, value in (("GOMP_SPINCOUNT", _SPINS), ("KMP_BLOCKTIME", _BLOCK_MS)):
+        if os.environ.get(name) == value:
+            del os.environ[name]

@@ -1,8 +1,9 @@
-"""`rest-lsp bench peers` from its options to its report: every rival on every hole, in turns, in one process."""
+"""`rest-lsp bench peers` from its options to its report: every rival on every hole, in turns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,13 +67,13 @@ def compare_all(selections: Sequence[Selection], settings: Settings, names: str)
     model: LoadedModel | None = None
     rivals: list[Rival] = []
     for selection in selections:
-        with open_setup(selection.workspace, settings, model) as setup:
-            # Other programs hold the weights, too: there is not room for two of each.
-            rivals.clear()
+        # Other programs hold the weights, too: there is not room for two of each.
+        rivals.clear()
+        with open_setup(selection.workspace, settings, model) as setup, ExitStack() as closing:
             if setup.engine.info.device != "cpu":
                 raise RestLspError("Peers are compared on the CPU only.", "Add --device cpu.")
             model = setup.model
-            rivals.extend(find_rivals(setup, settings, names))
+            rivals.extend(find_rivals(setup, settings, names, closing))
             cases += compare(setup, settings, selection, rivals)
             report = describe(setup, selections, rivals, cases)
     return report

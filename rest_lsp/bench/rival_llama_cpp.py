@@ -1,38 +1,23 @@
 """llama.cpp through the xllamacpp wheel, on the same GGUF file: plain, and with each way to draft from n-grams.
 
-One server per way, in this process and without a socket.  It answers with text, so what it wrote is encoded again.
+One server per way.  It answers with text, so what it wrote is encoded again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from importlib import import_module
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from rest_lsp.bench.direct import Decoded, Task
+from rest_lsp.bench.llama_server import ServerOptions, ServerProcess, Way
 from rest_lsp.errors import RestLspError
 from rest_lsp.tokenizer import Tokenizer
 
 MOST_DRAFTED = 64
 """Room in the context for one draft."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """A name, the speculative type of llama.cpp, and the values of its parameters that are not llama.cpp's own."""
-
-    name: str
-    kind: str
-    values: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def settings(self) -> str:
-        if self.kind == "none":
-            return "no speculation"
-        return ", ".join(f"{name} {value}" for name, value in self.values.items()) or "its defaults"
 
 
 PLAIN = Way("llama.cpp", "none")
@@ -59,7 +44,7 @@ class LlamaCpp:
             raise RestLspError("llama.cpp needs xllamacpp.", 'Install it: pip install "rest-lsp[peers]".')
         self._gguf, self.tokenizer = gguf, tokenizer
         self._threads, self._context = threads, context + MOST_DRAFTED
-        self._servers: dict[str, Any] = {}
+        self._servers: dict[str, ServerProcess] = {}
         self._lengths: dict[str, int] = {}
 
     def rivals(self) -> Iterable[LlamaRival]:
@@ -90,8 +75,9 @@ class LlamaCpp:
     def ask(self, way: Way, task: Task, n_tokens: int) -> dict[str, Any]:
         """Greedy, with the KV cache of the same prompt kept."""
         if way.name not in self._servers:
-            self._servers[way.name] = self._server(way)
-        answer: dict[str, Any] = self._servers[way.name].handle_completions(
+            options = ServerOptions(str(self._gguf), self._threads, self._context, way)
+            self._servers[way.name] = ServerProcess(options)
+        answer = self._servers[way.name].ask(
             {"prompt": list(task.ids), "n_predict": n_tokens, "temperature": 0, "cache_prompt": True}
         )
         if "error" in answer:
@@ -99,18 +85,11 @@ class LlamaCpp:
             raise RestLspError(f"llama.cpp refuses {task.id}: {reason}", "Leave it out with --peers.")
         return answer
 
-    def _server(self, way: Way) -> Any:
-        xllamacpp: Any = import_module("xllamacpp")
-        params = xllamacpp.CommonParams()
-        params.model.path = str(self._gguf)
-        params.n_ctx, params.n_parallel = self._context, 1
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
-        params.n_gpu_layers, params.cache_ram_mib, params.verbosity, params.ui = 0, 0, -1, False
-        name = f"COMMON_SPECULATIVE_TYPE_{way.kind.upper()}"
-        params.speculative.types = [getattr(xllamacpp.common_speculative_type, name)]
-        for key, value in way.values.items():
-            setattr(getattr(params.speculative, way.kind), key, value)
-        return xllamacpp.Server(params)
+    def close(self) -> None:
+        """End all servers."""
+        for server in self._servers.values():
+            server.close()
+        self._servers.clear()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -59,8 +60,11 @@ class EngineRival:
         return decode_task(self.setup.model.engine, task, self.drafter_of(task))
 
 
-def find_rivals(setup: Setup, settings: Settings, wanted: str) -> list[Rival]:
-    """Ours, ours plain, and every rival whose name begins with one of `wanted` (names with commas; "all")."""
+def find_rivals(setup: Setup, settings: Settings, wanted: str, closing: ExitStack) -> list[Rival]:
+    """Ours, ours plain, and every rival whose name begins with one of `wanted` (names with commas; "all").
+
+    With `closing` other programs end.
+    """
     prefixes = [name.strip() for name in wanted.split(",") if name.strip()]
     chosen: list[Rival] = list(in_our_engine(setup, settings))
     if _wanted("llama.cpp", prefixes):
@@ -68,6 +72,7 @@ def find_rivals(setup: Setup, settings: Settings, wanted: str) -> list[Rival]:
             original_file(settings), setup.model.tokenizer, threads=setup.engine.info.threads,
             context=setup.engine.capacity,
         )  # fmt: skip
+        closing.callback(program.close)
         chosen += program.rivals()
     forms = [form for form in rival_transformers.FORMS if _wanted(f"transformers {form}", prefixes)]
     if forms:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.machinery import ModuleSpec
+import json
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -34,25 +34,60 @@ class FirstLine:
         return StopReason.LINE if b"\n" in self._tokenizer.token_bytes(token) else None
 
 
+XLLAMACPP = '''
+"""Answers with the beginning of a text; writes down what it is asked, and with what parameters."""
+import json, os
+from pathlib import Path
+from types import SimpleNamespace
+
+HERE = Path(__file__).parent
+PARTS = ("model", "cpuparams", "cpuparams_batch")
+
+
+class Values(SimpleNamespace):
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        setattr(self, name, Values())
+        return getattr(self, name)
+
+
+class Kinds:
+    def __getattr__(self, name):
+        return name.removeprefix("COMMON_SPECULATIVE_TYPE_")
+
+
+CommonParams, common_speculative_type = Values, Kinds()
+
+
 class Server:
-    """Answers with the beginning of TEXT; `asked` holds all requests and the parameters of their servers."""
+    def __init__(self, params):
+        if not Path(params.model.path).exists():
+            os._exit(3)
+        self.params = json.loads(json.dumps(params, default=vars))
 
-    asked: list[tuple[Any, dict[str, Any]]]
-    tokenizer: Tokenizer
-
-    def __init__(self, params: Any) -> None:
-        self._params = params
-
-    def handle_completions(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append((self._params, request))
+    def handle_completions(self, request):
+        spins = os.environ.get("GOMP_SPINCOUNT")
+        with open(HERE / "asked.jsonl", "a") as file:
+            file.write(json.dumps([self.params, request, os.getpid(), spins]) + "\\n")
         if request["n_predict"] == 0:
             return {"error": {"message": "nothing to do"}}
-        tokens = self.tokenizer.encode(TEXT)[: request["n_predict"]]
-        timings = {"predicted_n": len(tokens), "predicted_per_token_ms": 20.0, "prompt_ms": 5.0}
-        if self._params.speculative.types != ["NONE"]:
+        pieces = json.loads((HERE / "pieces.json").read_text())[: request["n_predict"]]
+        timings = {"predicted_n": len(pieces), "predicted_per_token_ms": 20.0, "prompt_ms": 5.0}
+        if self.params["speculative"]["types"] != ["NONE"]:
             timings |= {"draft_n": 8, "draft_n_accepted": 4}
-        finish = "length" if len(tokens) == request["n_predict"] else "stop"
-        return {"choices": [{"text": self.tokenizer.decode(tokens), "finish_reason": finish}], "timings": timings}
+        finish = "length" if len(pieces) == request["n_predict"] else "stop"
+        return {"choices": [{"text": "".join(pieces), "finish_reason": finish}], "timings": timings}
+'''
+
+
+class Asked(NamedTuple):
+    """One request, and of its server the parameters, the process and how its threads wait."""
+
+    params: dict[str, Any]
+    request: dict[str, Any]
+    process: int
+    spins: str | None
 
 
 @pytest.fixture
@@ -61,23 +96,18 @@ def tokenizer(tmp_path: Path) -> Tokenizer:
 
 
 @pytest.fixture
-def program(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LlamaCpp:
-    module: Any = ModuleType("xllamacpp")
-    module.__spec__ = ModuleSpec("xllamacpp", None)
-    module.Server = type("Recording", (Server,), {"asked": [], "tokenizer": tokenizer})
-    kinds = ["none", *(way.kind for way in WAYS)]
-    module.common_speculative_type = SimpleNamespace(
-        **{f"COMMON_SPECULATIVE_TYPE_{kind.upper()}": kind.upper() for kind in kinds}
-    )
+def program(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LlamaCpp]:
+    (tmp_path / "xllamacpp.py").write_text(XLLAMACPP)
+    (tmp_path / "pieces.json").write_text(json.dumps([tokenizer.decode([token]) for token in tokenizer.encode(TEXT)]))
+    (tmp_path / "model.gguf").write_bytes(b"")
+    monkeypatch.syspath_prepend(tmp_path)
+    program = LlamaCpp(tmp_path / "model.gguf", tokenizer, threads=2, context=512)
+    yield program
+    program.close()
 
-    def common_params() -> Any:
-        speculative = SimpleNamespace(**{way.kind: SimpleNamespace() for way in WAYS})
-        parts = {name: SimpleNamespace() for name in ("model", "cpuparams", "cpuparams_batch")}
-        return SimpleNamespace(**parts, speculative=speculative)
 
-    module.CommonParams = common_params
-    monkeypatch.setitem(sys.modules, "xllamacpp", module)
-    return LlamaCpp(tmp_path / "model.gguf", tokenizer, threads=2, context=512)
+def asked_in(folder: Path) -> Sequence[Asked]:
+    return [Asked(*json.loads(line)) for line in (folder / "asked.jsonl").read_text().splitlines()]
 
 
 def task_of(tokenizer: Tokenizer, name: str = "case") -> Task:
@@ -100,18 +130,40 @@ def test_plain_ends_where_the_rules_say_and_others_write_as_many_tokens(
     assert (drafted.forwards, drafted.accepted, drafted.drafted) == (len(line) - 4, {"n-grams": 4}, 8)
 
 
-def test_the_servers_get_the_same_model_threads_and_prompt(program: LlamaCpp, tokenizer: Tokenizer) -> None:
+def test_the_servers_get_the_same_model_threads_and_prompt(
+    program: LlamaCpp, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
     task = task_of(tokenizer)
     for rival in program.rivals():
         rival.run(task)
-    asked = sys.modules["xllamacpp"].Server.asked
+    asked = asked_in(tmp_path)
     assert len(asked) == 1 + len(WAYS)
-    for params, request in asked:
-        assert params.model.path.endswith("model.gguf")
-        assert params.cpuparams.n_threads == params.cpuparams_batch.n_threads == 2
-        assert (request["prompt"], request["temperature"]) == (task.ids, 0)
-    short = [params for params, _ in asked if getattr(params.speculative.ngram_mod, "n_match", None) == 6]
-    assert [params.speculative.types for params in short] == [["NGRAM_MOD"]]
+    for params, request, _, _ in asked:
+        assert params["model"]["path"].endswith("model.gguf")
+        assert params["cpuparams"]["n_threads"] == params["cpuparams_batch"]["n_threads"] == 2
+        assert (request["prompt"], request["temperature"]) == (list(task.ids), 0)
+    short = [params for params, _, _, _ in asked if params["speculative"].get("ngram_mod", {}).get("n_match") == 6]
+    assert [params["speculative"]["types"] for params in short] == [["NGRAM_MOD"]]
+
+
+def test_each_server_has_a_process_whose_threads_wait_as_its_authors_meant(
+    program: LlamaCpp, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    task, way = task_of(tokenizer), WAYS[0]
+    program.plain(task)
+    program.drafted(way, task)
+    program.drafted(way, task)
+    plain, drafted, again = asked_in(tmp_path)
+    assert len({os.getpid(), plain.process, drafted.process}) == 3
+    assert again.process == drafted.process
+    assert os.environ["GOMP_SPINCOUNT"]
+    assert {plain.spins, drafted.spins} == {None}
+
+
+def test_a_server_that_dies_is_told(program: LlamaCpp, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").unlink()
+    with pytest.raises(RestLspError, match=r"llama.cpp has ended while it read or ran .*model\.gguf"):
+        program.plain(task_of(tokenizer))
 
 
 def test_a_refusal_is_told(program: LlamaCpp, tokenizer: Tokenizer) -> None:
