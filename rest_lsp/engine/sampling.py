@@ -5,6 +5,7 @@ Because a draw is a function of its position, a sampled run with drafts equals t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rest_lsp.engine.kernels.logits import first_largest, log_share
+from rest_lsp.engine.kernels.logits import at_least, first_largest, log_share, sum_of_powers
 from rest_lsp.healing import Healing
 
 
@@ -84,32 +85,29 @@ def _is_plain(logits: Tensor) -> bool:
 
 
 def _draw(logits: Tensor, position: int, sampling: Sampling) -> int:
-    """Nearly every draw falls among the likeliest few hundred, so all 150,000 are sorted only when one does not."""
-    scores = logits.cpu().double().numpy() / sampling.temperature
-    weights = np.exp(scores - scores.max())
+    """Nearly every draw falls among tokens that are not far below the likeliest, so seldom more are sorted."""
+    row = logits.float().cpu().numpy()
+    temperature, above = max(sampling.temperature, _COLDEST), row.max()
     uniform = np.random.Generator(np.random.Philox(key=sampling.seed, counter=position)).random()
-    head = _likeliest_first(scores, sampling.top_k or _HEAD)
-    if sampling.top_k > 0:
-        head = head[: sampling.top_k]
-        total = weights[head].sum()
-    else:
-        total = weights.sum()
-    cumulative = np.cumsum(weights[head])
     is_whole = sampling.top_p >= 1.0
-    needed = total * (uniform if is_whole else sampling.top_p)
-    if sampling.top_k == 0 and cumulative[-1] <= needed:
-        head = _likeliest_first(scores, len(scores))
-        cumulative = np.cumsum(weights[head])
-    kept = len(head) if is_whole else _nucleus(cumulative, needed)
+    share = uniform if is_whole else sampling.top_p
+    total = math.inf if sampling.top_k else sum_of_powers(row, above, np.float32(1 / temperature))
+    for depth in _DEPTHS:
+        head = _likeliest_first(row, above - np.float32(depth * temperature))[: sampling.top_k or None]
+        cumulative = np.cumsum(np.exp((row[head].astype(np.float64) - float(above)) / temperature))
+        if len(head) == sampling.top_k or cumulative[-1] > share * total:
+            break
+    total = cumulative[-1] if sampling.top_k else total
+    kept = len(head) if is_whole else _nucleus(cumulative, share * total)
     mass = total if is_whole else cumulative[kept - 1]
     chosen = int(np.searchsorted(cumulative[:kept], uniform * mass, "right"))
     return int(head[min(chosen, kept - 1)])
 
 
-def _likeliest_first(scores: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """At least the `n` likeliest tokens, and those as likely as the last of them; of equals the lower id first."""
-    among = np.flatnonzero(scores >= np.partition(scores, -n)[-n]) if n < len(scores) else np.arange(len(scores))
-    return among[np.argsort(-scores[among], kind="stable")]
+def _likeliest_first(row: NDArray[np.float32], floor: np.float32) -> NDArray[np.int64]:
+    """The tokens whose logits are not below `floor`, the likeliest first; of equals the lower id first."""
+    among = at_least(row, floor)
+    return among[np.argsort(-row[among], kind="stable")]
 
 
 def _nucleus(cumulative: NDArray[np.float64], mass: float) -> int:
@@ -117,7 +115,12 @@ def _nucleus(cumulative: NDArray[np.float64], mass: float) -> int:
     return min(int(np.searchsorted(cumulative, mass, "left")) + 1, len(cumulative))
 
 
-_HEAD = 512
+_DEPTHS = (8.0, 16.0, math.inf)
+"""Tokens down to exp(-8) of the likeliest one's probability are sorted, further ones when a draw falls among them."""
+
+_COLDEST = 1e-6
+"""Below, only equals of the likeliest token are ever drawn, and numbers overflow."""
+
 _BLOCK = 64
 """Logits whose greatest is looked at first: that halves the time of looking for the likeliest of 150,000."""
 

@@ -235,6 +235,7 @@ def test_top_k_and_top_p_keep_the_likeliest() -> None:
     assert {pick(logits, p, Sampling(1.0, 0.6, 0, 1), None) for p in range(200)} == {0, 1}
     assert {pick(logits, p, Sampling(1.0, 0.5, 0, 1), None) for p in range(200)} == {0}
     assert {pick(logits, p, Sampling(0.01, 1.0, 0, 1), None) for p in range(50)} == {0}
+    assert {pick(logits, p, Sampling(1e-40, 1.0, 0, 1), None) for p in range(50)} == {0}
     assert {pick(logits, p, Sampling(1.0, 1.0, 0, 1), None) for p in range(400)} == {0, 1, 2, 3}
 
 

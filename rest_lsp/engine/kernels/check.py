@@ -34,8 +34,10 @@ def product_is_exact(n_in: int) -> bool:
     )
 
 
-def product(rows: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """`rows weightsᵀ` by the kernel, all scales being 1; rows within int16, weights within int8."""
+def product(
+    rows: npt.NDArray[np.int64], weights: npt.NDArray[np.int64], *, n_parts: int = 1
+) -> npt.NDArray[np.float32]:
+    """`rows weightsᵀ` by the kernel in so many parts, all scales being 1; rows within int16, weights within int8."""
     laid_out = np.empty(interleaved_shape(*weights.shape), np.int8)
     interleave(weights.astype(np.int8), laid_out)
     n_padded = padded_outputs(len(weights))
@@ -43,7 +45,8 @@ def product(rows: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> npt.
     x[:, : rows.shape[1]] = rows
     ones, out = np.ones(max(n_padded, len(rows)), np.float32), np.empty((len(rows), n_padded), np.float32)
     nothing = np.zeros(n_padded, np.float32)
-    multiply(x, ones, len(rows), laid_out, ones, nothing, out, np.float32(1), False, 0, 1)
+    for part in range(n_parts):
+        multiply(x, ones, len(rows), laid_out, ones, nothing, out, np.float32(1), False, part, n_parts)
     return out[:, : len(weights)]
 
 

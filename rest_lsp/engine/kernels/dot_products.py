@@ -42,6 +42,9 @@ begin in each."""
 
 _MOST_STEPS = 4
 
+_STEPS_PER_LINE = 64 // (PAIR * LANES)
+"""Steps whose weights share a line of the caches, which is asked for once."""
+
 _PREFETCHED_BYTES = 2048
 """How far ahead weights are asked for; 1 to 16 KiB do about the same."""
 
@@ -79,30 +82,32 @@ class _Tile:
     def __init__(self, builder: Any, n_rows: int, sum_stride: int) -> None:
         self._builder, self._n_rows, self._sum_stride = builder, n_rows, sum_stride
         # With few rows several steps are taken side by side, each with sums of its own.
-        self._n_steps = min(_MOST_STEPS, max(1, _CHAINS // (n_rows * PAIR)))
+        self._n_chains = min(_MOST_STEPS, max(1, _CHAINS // (n_rows * PAIR)))
+        self._n_steps = max(self._n_chains, _STEPS_PER_LINE)
 
     def generate(self, x: Any, x_stride: Any, weights: Any, n: Any, sums: Any) -> None:
         b, n_sums = self._builder, self._n_rows * PAIR
 
         def grow(k: Any, totals: list[Any]) -> list[Any]:
-            grown: list[Any] = []
             for step in range(self._n_steps):
-                column = b.add(k, number(step * LANES))
-                grown += self._grow(totals[step * n_sums : (step + 1) * n_sums], x, x_stride, weights, column)
-            return grown
+                column, at = b.add(k, number(step * LANES)), step % self._n_chains * n_sums
+                pair_address = b.add(weights, b.mul(column, number(PAIR)))
+                if step % _STEPS_PER_LINE == 0:
+                    self._prefetch(b.add(pair_address, number(_PREFETCHED_BYTES)))
+                grown = self._grow(totals[at : at + n_sums], x, x_stride, pair_address, column)
+                totals = [*totals[:at], *grown, *totals[at + n_sums :]]
+            return totals
 
-        zeros = [ir.Constant(_SUM, [0] * _SUM.count)] * (self._n_steps * n_sums)
+        zeros = [ir.Constant(_SUM, [0] * _SUM.count)] * (self._n_chains * n_sums)
         grown = sum_up(b, n, self._n_steps * LANES, zeros, grow)
-        for step in range(1, self._n_steps):
-            later = grown[step * n_sums : (step + 1) * n_sums]
-            grown[:n_sums] = [b.add(total, more) for total, more in zip(grown[:n_sums], later, strict=True)]
+        for chain in range(1, self._n_chains):
+            more = grown[chain * n_sums : (chain + 1) * n_sums]
+            grown[:n_sums] = [b.add(total, other) for total, other in zip(grown[:n_sums], more, strict=True)]
         self._store(grown[:n_sums], sums)
 
-    def _grow(self, totals: list[Any], x: Any, x_stride: Any, weights: Any, k: Any) -> list[Any]:
+    def _grow(self, totals: list[Any], x: Any, x_stride: Any, pair_address: Any, k: Any) -> list[Any]:
         """`totals` with the products of columns k … k + LANES - 1 added."""
         b = self._builder
-        pair_address = b.add(weights, b.mul(k, number(PAIR)))
-        self._prefetch(b.add(pair_address, number(_PREFETCHED_BYTES)))
         pair = [self._load(b.add(pair_address, number(out * LANES)), _I8) for out in range(PAIR)]
         grown = []
         for row in range(self._n_rows):

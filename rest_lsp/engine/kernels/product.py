@@ -23,7 +23,14 @@ _MOST_ROWS = 9 if N_REGISTERS >= 32 else 6
 _NEAR_BYTES = 24 * 1024
 """Rows of a panel that stay in the nearest cache beside the weights that pass through it."""
 
-_tile = make_tiles(_MOST_ROWS, _BLOCK * PAIR)
+_SCALED = 16
+"""Blocks whose sums are scaled together: long rows go through vector registers, and sums that have just been stored one
+by one are not read yet."""
+
+_SUMS_STRIDE = (_SCALED + 1) * _BLOCK * PAIR
+"""Sums from one row to the next: no power of two, with which all rows' would compete for a few places of a cache."""
+
+_tile = make_tiles(_MOST_ROWS, _SUMS_STRIDE)
 
 
 def padded(n: int, multiple: int) -> int:
@@ -91,13 +98,16 @@ def multiply(
     """
     n_blocks, n_panels, block_columns = weights.shape[0], weights.shape[1], _BLOCK * PAIR
     width = x.shape[1] // n_panels
-    sums = np.empty((n_rows, block_columns), np.int32)
-    for block in range(part * n_blocks // n_parts, (part + 1) * n_blocks // n_parts):
-        columns = slice(block * block_columns, (block + 1) * block_columns)
+    sums = np.empty((n_rows, _SUMS_STRIDE), np.int32)
+    end = (part + 1) * n_blocks // n_parts
+    for first in range(part * n_blocks // n_parts, end, _SCALED):
+        last = min(first + _SCALED, end)
         sums[:] = 0
-        for panel in range(n_panels):
-            x_panel = x[:n_rows, panel * width : (panel + 1) * width]
-            _add_up(x_panel, weights[block, panel], sums)
+        for block in range(first, last):
+            of_block = sums[:, (block - first) * block_columns : (block - first + 1) * block_columns]
+            for panel in range(n_panels):
+                _add_up(x[:n_rows, panel * width : (panel + 1) * width], weights[block, panel], of_block)
+        columns = slice(first * block_columns, last * block_columns)
         for row in range(n_rows):
             _scale(sums[row], x_scales[row], w_scales[columns], bias[columns], out[row, columns], factor, adds)
 
