@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 
-_SPINS = "10000"
-_BLOCK_MS = "0"
+_POLITE = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "0"}
 
 
 def wait_politely() -> None:
     """Let waiting threads sleep soon.  What the user has set stays."""
-    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
-    os.environ.setdefault("KMP_BLOCKTIME", _BLOCK_MS)
+    for name, value in _POLITE.items():
+        os.environ.setdefault(name, value)
 
 
 def wait_as_usual() -> None:
     """Undo it, for another program that is measured in a process of its own.  Before that program is loaded."""
-    for name, value in (("GOMP_SPINCOUNT", _SPINS), ("KMP_BLOCKTIME", _BLOCK_MS)):
+    for name, value in _POLITE.items():
         if os.environ.get(name) == value:
             del os.environ[name]

@@ -49,9 +49,7 @@ class ServerProcess:
 
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
-        self._process = ProcessPoolExecutor(
-            1, mp_context=get_context("spawn"), initializer=_start, initargs=(options,)
-        )  # fmt: skip
+        self._process = ProcessPoolExecutor(1, get_context("spawn"), _start, (options,))
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer of llama.cpp's completion endpoint, which may be an error.  Raises RestLspError when it died."""

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rest_lsp.engine.kernels.logits import at_least, first_largest, log_share, sum_of_powers
+from rest_lsp.engine.kernels.logits import first_largest, log_share, sum_of_powers
 from rest_lsp.healing import Healing
 
 
@@ -86,7 +86,7 @@ def _is_plain(logits: Tensor) -> bool:
 
 def _draw(logits: Tensor, position: int, sampling: Sampling) -> int:
     """Nearly every draw falls among tokens that are not far below the likeliest, so seldom more are sorted."""
-    row = logits.float().cpu().numpy()
+    row = logits.cpu().float().numpy()
     temperature, above = max(sampling.temperature, _COLDEST), row.max()
     uniform = np.random.Generator(np.random.Philox(key=sampling.seed, counter=position)).random()
     is_whole = sampling.top_p >= 1.0
@@ -106,7 +106,7 @@ def _draw(logits: Tensor, position: int, sampling: Sampling) -> int:
 
 def _likeliest_first(row: NDArray[np.float32], floor: np.float32) -> NDArray[np.int64]:
     """The tokens whose logits are not below `floor`, the likeliest first; of equals the lower id first."""
-    among = at_least(row, floor)
+    among = np.flatnonzero(row >= floor)
     return among[np.argsort(-row[among], kind="stable")]
 
 

@@ -16,7 +16,7 @@ from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.cost_model import StepCost
 from rest_lsp.drafting.tree import ROOT, DraftTree
 from rest_lsp.engine.engine import GREEDY, MAX_TREE, Engine
-from rest_lsp.engine.sampling import Sampling, pick
+from rest_lsp.engine.sampling import pick
 
 
 def digest_of(folder: Path) -> str:
@@ -41,8 +41,6 @@ _LOOK, _LOOK_CONTEXT, _LOOK_ROUNDS = (1, 2, 4, 9), CONTEXTS[0], 3
 
 _CLEARLY = 0.9
 """Of what is known: from one minute to the next the speed of a machine's memory changes by less."""
-
-_SAMPLED = Sampling(temperature=1.0)
 
 ALWAYS_MEASURED = 5
 """Passes of up to so many tokens are measured however long they take: without them no draft would ever look cheap."""
@@ -131,7 +129,6 @@ def _prepare(engine: Engine) -> None:
     """First passes compile, record graphs and read weights from a disk, which is no part of what a pass costs."""
     for n in (*engine.verifier.model.slow_at_first, 1):
         time_pass(engine, n)
-    pick(torch.zeros(1), 0, _SAMPLED, None)
 
 
 def _continued(points: list[tuple[int, float]], last: int) -> list[tuple[int, float]]:

@@ -41,7 +41,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 HERE = Path(__file__).parent
-PARTS = ("model", "cpuparams", "cpuparams_batch")
 
 
 class Values(SimpleNamespace):

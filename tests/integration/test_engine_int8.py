@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from rest_lsp.cancellation import CancelToken
 from rest_lsp.drafting.tree import EMPTY_TREE
 from rest_lsp.engine.kernels.check import product, product_is_exact
-from rest_lsp.engine.kernels.logits import at_least, first_largest
+from rest_lsp.engine.kernels.logits import first_largest
 from rest_lsp.engine.kernels.product import largest_activation
 from rest_lsp.engine.kernels.rows import exponential, gate, largest, largest_magnitude, rotate, to_integers
 from rest_lsp.models.convert import convert
@@ -65,12 +65,6 @@ def test_every_output_is_there_however_many_are_scaled_at_a_time(n_out: int, n_p
     weights, rows = draw.integers(-127, 128, (n_out, 130)), draw.integers(-999, 1000, (11, 130))
     for n in range(1, len(rows) + 1):
         assert np.array_equal(product(rows[:n], weights, n_parts=n_parts), rows[:n] @ weights.T)
-
-
-@given(arrays(np.float32, st.integers(1, 200), elements=st.integers(-9, 9)), st.floats(-10, 10, width=32))
-def test_all_that_are_not_below_a_floor_are_found(logits: npt.NDArray[np.float32], floor: float) -> None:
-    assert np.array_equal(at_least(logits, np.float32(floor)), np.flatnonzero(logits >= np.float32(floor)))
-    assert np.array_equal(at_least(logits, np.float32(-np.inf)), np.arange(len(logits)))
 
 
 def test_exponential_is_within_two_units_in_the_last_place() -> None:

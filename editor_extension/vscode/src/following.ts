@@ -1,14 +1,5 @@
 // Following what changes: settings go to the server as they are set, and the server starts when there is something to do.
-import {
-  commands,
-  Disposable,
-  type ExtensionContext,
-  type TabGroup,
-  type TextDocument,
-  type Uri,
-  window,
-  workspace,
-} from "vscode";
+import { commands, Disposable, type ExtensionContext, languages, type TextDocument, window, workspace } from "vscode";
 import { serverSettings, switches } from "./configuration";
 import { DOCUMENTS } from "./documents";
 import { SECTION, togglesNeeded } from "./logic/settings";
@@ -16,22 +7,17 @@ import type { Server } from "./server";
 
 /** An empty window needs no server: it would hold a model in memory for nothing. */
 export function startWhenNeeded(server: Server): Disposable {
-  const isNeeded = () => workspace.workspaceFolders !== undefined || window.tabGroups.all.some(showsDocument);
+  const isNeeded = () =>
+    workspace.workspaceFolders !== undefined ||
+    // Others open documents that nobody sees: the editor itself opens its settings.json now and then.
+    window.visibleTextEditors.some(({ document }) => languages.match(DOCUMENTS, document) > 0);
   const start = () => {
     if (server.phase.kind === "idle" && isNeeded()) {
       void server.start();
     }
   };
   start();
-  return Disposable.from(window.tabGroups.onDidChangeTabs(start), workspace.onDidChangeWorkspaceFolders(start));
-}
-
-/** Documents without a tab are not a person's: extensions open files that nobody sees. */
-function showsDocument(group: TabGroup): boolean {
-  return group.tabs.some(({ input }) => {
-    const { uri } = (input ?? {}) as { uri?: Uri };
-    return DOCUMENTS.some(({ scheme }) => uri?.scheme === scheme);
-  });
+  return Disposable.from(window.onDidChangeVisibleTextEditors(start), workspace.onDidChangeWorkspaceFolders(start));
 }
 
 /** Other programs change files while the window is in the background; the server looks again when it is back. */

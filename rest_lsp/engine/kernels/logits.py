@@ -1,4 +1,4 @@
-"""What is asked of one row of logits: its largest ones, how likely that makes a token.  One row, one order of sums."""
+"""What is asked of one row of logits: its largest, and how likely that makes a token.  One row, one order of sums."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rest_lsp.engine.kernels.rows import exponential, largest
 
 Floats = npt.NDArray[np.float32]
 
-_BLOCK, _SPAN = 1024, 64
-"""Numbers that are summed in single precision before the sum goes on in double; that are passed over together."""
+_BLOCK = 1024
+"""Numbers that are looked at together: they are summed in single precision before the sum goes on in double."""
 
 
 @kernel
@@ -43,29 +43,6 @@ def sum_of_powers(logits: Floats, above: np.float32, sharpness: np.float32) -> f
     for begin in range(0, len(logits), _BLOCK):
         total += float(_sum_of_powers(logits[begin : begin + _BLOCK], above, sharpness))
     return total
-
-
-@kernel
-def at_least(logits: Floats, floor: np.float32) -> npt.NDArray[np.int64]:
-    """The indices of all that are not below `floor`, ascending.  Spans without any are seen by their largest."""
-    n = len(logits)
-    tops = np.empty((n + _SPAN - 1) // _SPAN, np.float32)
-    n_found = 0
-    for span in range(len(tops)):
-        part = logits[span * _SPAN : (span + 1) * _SPAN]
-        tops[span] = largest(part)
-        if tops[span] >= floor:
-            for x in part:
-                n_found += int(x >= floor)
-    found = np.empty(n_found, np.int64)
-    n_found = 0
-    for span in range(len(tops)):
-        if tops[span] >= floor:
-            for at in range(span * _SPAN, min(n, (span + 1) * _SPAN)):
-                if logits[at] >= floor:
-                    found[n_found] = at
-                    n_found += 1
-    return found
 
 
 @reordering_kernel
